@@ -1,0 +1,214 @@
+
+=head1 NAME
+
+SmgrAtomic::Node - a PostgreSQL server on a given volume, with the library
+
+=head1 SYNOPSIS
+
+  use SmgrAtomic::Root;
+  use SmgrAtomic::Node;
+
+  my $node = new_node('main', volume => create_volume('data'));
+  $node->start;
+  is(status($node)->{state}, ...);
+
+=cut
+
+package SmgrAtomic::Node;
+
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use JSON::PP ();
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(need_torn_free_xfs need_volumes
+  new_node status place places counters fetch_row restart log_since log_position
+  try_start refused);
+
+=head2 need_torn_free_xfs()
+
+Skips the whole test file where the kernel cannot write pages torn-free on an
+ordinary XFS volume (software atomic writes that are safe: 6.18 and later), or
+where no volumes can be made.
+
+=cut
+
+sub need_torn_free_xfs
+{
+	my ($major, $minor) = (POSIX::uname())[2] =~ /^(\d+)\.(\d+)/;
+
+	need_volumes('xfs');
+	plan skip_all => "kernel $major.$minor is older than 6.18"
+	  if $major * 1000 + $minor < 6018;
+	return;
+}
+
+=head2 need_volumes(@filesystems)
+
+Skips the whole test file unless volumes of these filesystems can be made.
+
+=cut
+
+sub need_volumes
+{
+	for my $fs (@_)
+	{
+		my $missing = SmgrAtomic::Root::missing_filesystem($fs);
+		plan skip_all => $missing if $missing;
+	}
+	return;
+}
+
+=head2 new_node($name, volume =>, initdb => [...], preload =>, conf =>)
+
+Makes a data directory on the volume (a directory; without it, among the test's
+temporary files) and returns the PostgreSQL::Test::Cluster.  fsync is on, the
+library is preloaded unless preload => 0; conf is more postgresql.conf text.
+
+=cut
+
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $node;
+
+	{
+		# PostgreSQL::Test::Cluster puts data directories there
+		local $PostgreSQL::Test::Utils::tmp_check =
+		  $options{volume} // $PostgreSQL::Test::Utils::tmp_check;
+		$node = PostgreSQL::Test::Cluster->new($name);
+	}
+	$node->init(extra => $options{initdb} // []);
+	$node->append_conf('postgresql.conf', "fsync = on\n");
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\n")
+	  if $options{preload} // 1;
+	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
+	return $node;
+}
+
+=head2 fetch_row($node, $query)
+
+The only row of a query as a reference to a hash, NULL as undef.
+
+=cut
+
+sub fetch_row
+{
+	my ($node, $query) = @_;
+	my $json = $node->safe_psql('postgres', "SELECT row_to_json(q) FROM ($query) q");
+	return JSON::PP->new->utf8->decode($json);
+}
+
+=head2 status($node), place($node, $tablespace), places($node)
+
+Rows of smgr_atomic_status and smgr_atomic_tablespaces; the extension is
+created on first use.  places() gives "tablespace=verdict" pairs, sorted.
+
+=cut
+
+sub create_extension
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres',
+		'SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS smgr_atomic')
+	  unless $node->safe_psql('postgres', 'SELECT pg_is_in_recovery()') eq 't';
+	return;
+}
+
+sub status
+{
+	my ($node) = @_;
+	create_extension($node);
+	return fetch_row($node, 'SELECT * FROM smgr_atomic_status');
+}
+
+sub place
+{
+	my ($node, $tablespace) = @_;
+	create_extension($node);
+	return fetch_row($node,
+		"SELECT * FROM smgr_atomic_tablespaces WHERE tablespace = '$tablespace'");
+}
+
+sub places
+{
+	my ($node) = @_;
+	create_extension($node);
+	return $node->safe_psql('postgres',
+		q{SELECT string_agg(tablespace || '=' || verdict, ' ' ORDER BY tablespace)
+		  FROM smgr_atomic_tablespaces});
+}
+
+=head2 counters($node)
+
+Sums over smgr_atomic_stats of all backend types.
+
+=cut
+
+sub counters
+{
+	my ($node) = @_;
+	create_extension($node);
+	return fetch_row($node,
+		'SELECT sum(pages) pages, sum(bytes) bytes, sum(retries) retries,
+		        sum(delegated_temporary) delegated_temporary,
+		        sum(delegated_off) delegated_off, sum(errors) errors
+		 FROM smgr_atomic_stats');
+}
+
+=head2 log_position($node), log_since($node, $position)
+
+=cut
+
+sub log_position
+{
+	my ($node) = @_;
+	return -s $node->logfile // 0;
+}
+
+sub log_since
+{
+	my ($node, $position) = @_;
+	return substr(slurp_file($node->logfile), $position);
+}
+
+=head2 try_start($node)
+
+Starts a server that may refuse to.  Returns whether it runs and its log since.
+
+=cut
+
+sub try_start
+{
+	my ($node)   = @_;
+	my $position = log_position($node);
+	my $runs     = $node->start(fail_ok => 1);
+	return ($runs, log_since($node, $position));
+}
+
+=head2 refused($node, $sql, $pattern, $name, %psql_options)
+
+A statement must fail with a message that matches.
+
+=cut
+
+sub refused
+{
+	my ($node, $sql, $pattern, $name, %options) = @_;
+	my ($status, $out, $err) =
+	  $node->psql('postgres', $sql, on_error_stop => 1, extra_params => $options{params} // []);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	subtest $name => sub {
+		isnt($status, 0, 'fails');
+		like($err, $pattern, 'says why');
+	};
+	return;
+}
+
+1;
