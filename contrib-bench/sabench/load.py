@@ -1,0 +1,150 @@
+"""pgbench: initial data, warm-up, and the measured run with its progress."""
+
+import queue
+import re
+import shlex
+import subprocess
+import threading
+import time
+
+PROGRESS = re.compile(r'^progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+|NaN) ms')
+SAMPLES = 2_000_000         # logged transactions per run, beyond that a sample
+
+
+class LoadError(Exception):
+    """pgbench failed; the message quotes it."""
+
+
+def initialise(server, scale):
+    """Make pgbench's tables and leave them frozen and analysed."""
+    _pgbench(server, ['-i', '-I', 'dtgvp', '-q', '-s', str(scale)])
+    server.run('VACUUM (FREEZE, ANALYZE);')
+
+
+def prewarm(server):
+    """Read all tables and indexes into shared buffers as far as they fit."""
+    if not server.rows("SELECT 1 FROM pg_extension WHERE extname = 'pg_prewarm'"):
+        return
+    server.run("SELECT sum(pg_prewarm(c.oid)) FROM pg_class c "
+               "JOIN pg_namespace n ON n.oid = c.relnamespace "
+               "WHERE n.nspname = 'public' AND c.relkind IN ('r', 'i', 'm');")
+
+
+def words(plan, seconds, seed):
+    """Arguments of pgbench for a plan, the address left out."""
+    result = ['-n', '-c', str(plan.clients), '-j', str(plan.jobs), '-T', str(seconds),
+              '-M', plan.protocol, f'--random-seed={seed}', '-P', '1']
+    if plan.script:
+        return result + ['-f', plan.script]
+    return result + ['-b', plan.builtin]
+
+
+def warm_up(server, plan, seed):
+    """Unmeasured load; returns its TPS."""
+    if plan.warmup == 0:
+        return 0.0
+    return summary(_pgbench(server, words(plan, plan.warmup, seed)))['tps']
+
+
+def sample_rate(plan, tps):
+    """Share of transactions to log, so that a run stays below SAMPLES lines."""
+    if plan.sample_rate:
+        return plan.sample_rate
+    expected = max(tps, 1.0) * plan.duration
+    return 1.0 if expected <= SAMPLES else round(SAMPLES / expected, 4)
+
+
+def measure(server, plan, seed, directory, rate, progress):
+    """The measured run.  Logs go to directory; progress(second, tps, ms) is called each second.
+
+    Returns (pgbench's report, per-second TPS of its progress lines).
+    """
+    arguments = words(plan, plan.duration, seed) + [
+        '-l', f'--log-prefix={directory / "transactions"}']
+    if rate < 1:
+        arguments.append(f'--sampling-rate={rate}')
+    command = [str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres']
+    (directory / 'pgbench.command').write_text(shlex.join(command) + '\n')
+    process = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True)
+    try:
+        seconds, messages = _follow(process, progress)
+        report = process.stdout.read()
+        status = process.wait()
+    finally:
+        _end(process)
+    (directory / 'pgbench.out').write_text(report)
+    (directory / 'pgbench.progress').write_text('\n'.join(messages) + '\n')
+    if status != 0:
+        raise LoadError('pgbench: ' + '\n'.join(messages[-5:]))
+    return report, seconds
+
+
+def _follow(process, progress):
+    """Read pgbench's progress lines as they come; a second without one is shown too."""
+    lines = queue.Queue()
+
+    def read():
+        for line in process.stderr:
+            lines.put(line.rstrip('\n'))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    seconds, messages, started = [], [], time.monotonic()
+    while True:
+        try:
+            line = lines.get(timeout=1.5)
+        except queue.Empty:
+            progress(time.monotonic() - started, 0.0, None)
+            continue
+        if line is None:
+            return seconds, messages
+        messages.append(line)
+        found = PROGRESS.match(line)
+        if found:
+            seconds.append((float(found[1]), float(found[2])))
+            progress(float(found[1]), float(found[2]), float(found[3]))
+
+
+def _end(process):
+    """Make sure that pgbench is gone, whatever happened."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    process.stdout.close()
+
+
+def _pgbench(server, arguments):
+    command = [str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres']
+    process = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True)
+    try:
+        output, errors = process.communicate()
+    finally:
+        _end(process)
+    if process.returncode != 0:
+        raise LoadError('pgbench: ' + '\n'.join(errors.splitlines()[-5:]))
+    return output
+
+
+def summary(report):
+    """pgbench's report -> transactions, failed, tps, latency_average_ms."""
+    def number(pattern, default=None):
+        found = re.search(pattern, report, re.MULTILINE)
+        if found:
+            return float(found[1])
+        if default is None:
+            raise LoadError(f'no line "{pattern}" in what pgbench reported:\n{report}')
+        return default
+
+    return {
+        'transactions': int(number(r'^number of transactions actually processed: (\d+)')),
+        'failed': int(number(r'^number of failed transactions: (\d+)', 0)),
+        'tps': number(r'^tps = ([\d.]+) \(without initial connection time\)'),
+        'latency_average_ms': number(r'^latency average = ([\d.]+) ms')}

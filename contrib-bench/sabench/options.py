@@ -1,0 +1,322 @@
+"""The command line and the plan that comes of it."""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from . import profiles
+
+MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
+COPY_MB_PER_SECOND = 400    # for estimates of time only
+
+
+class PlanError(Exception):
+    """The run cannot start as asked; the message says what to change."""
+
+
+@dataclass
+class Plan:
+    """Everything that decides what a run does; saved as plan.json."""
+    profile: str = ''
+    arms: str = 'stock,unsafe,smgr_atomic'
+    builtin: str = 'tpcb-like'
+    script: str = ''
+    scale: int = 60
+    clients: int = 16
+    jobs: int = 2
+    protocol: str = 'prepared'
+    duration: int = 60
+    warmup: int = 10
+    rounds: int = 3
+    seed: int = 1
+    checkpoint_timeout: str = '30s'
+    shared_buffers: str = '1GB'
+    max_wal_size: str = '4GB'
+    set: list = dataclasses.field(default_factory=list)
+    initdb_options: str = ''
+    device_limit: str = 'none'
+    volume_size: str = 'auto'
+    filesystem: str = 'xfs'
+    mkfs_options: str = ''
+    directory: str = ''
+    work_dir: str = ''
+    pg_config: str = 'pg_config'
+    results: str = ''
+    sample_rate: float = 0.0
+    drain: bool = False
+
+    def arm_list(self):
+        return [profiles.arm(name) for name in self.arms.split(',')]
+
+    def disk(self):
+        return profiles.disk(self.device_limit)
+
+    def order(self, round_number):
+        """Arms in the order of one round (from 1): each round starts one further."""
+        arms = self.arm_list()
+        start = (round_number - 1) % len(arms)
+        return arms[start:] + arms[:start]
+
+    def data_mb(self):
+        return int(self.scale * MB_PER_SCALE) + 40
+
+    def volume_mb(self):
+        """Size of the volume: two copies of the data, WAL of both, room for copy-on-write."""
+        if self.volume_size != 'auto':
+            return megabytes(self.volume_size)
+        return max(8192, 4 * self.data_mb() + 2 * megabytes(self.max_wal_size))
+
+    def estimates(self):
+        """Expected seconds: of the preparation, and of one run of one arm."""
+        copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
+        prepare = 8 + self.scale * 0.25
+        run = copy + 5 + self.warmup + self.duration
+        return prepare, run
+
+    def total_seconds(self):
+        prepare, run = self.estimates()
+        return prepare + run * self.rounds * len(self.arm_list())
+
+    def command(self):
+        """The command that repeats this run, every option spelled out."""
+        words = ['sudo', 'contrib-bench/bench']
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if item.name in ('profile', 'results', 'work_dir') or value == item.default:
+                continue
+            option = '--' + item.name.replace('_', '-')
+            if item.name == 'set':
+                words += [word for setting in value for word in (option, setting)]
+            elif value is True:
+                words.append(option)
+            else:
+                words += [option, str(value)]
+        for name in ('arms', 'scale', 'clients', 'jobs', 'duration', 'warmup', 'rounds', 'seed',
+                     'checkpoint_timeout', 'shared_buffers', 'device_limit'):
+            option = '--' + name.replace('_', '-')
+            if option not in words:
+                words += [option, str(getattr(self, name))]
+        return shlex.join(words)
+
+    def save(self, path):
+        path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + '\n')
+
+    @classmethod
+    def load(cls, path):
+        return cls(**json.loads(path.read_text()))
+
+
+def megabytes(text):
+    """"8GB", "512MB", "4G" -> MB."""
+    units = {'K': 1 / 1024, 'M': 1, 'G': 1024, 'T': 1024 * 1024}
+    stripped = text.strip().upper().removesuffix('B')
+    try:
+        return int(float(stripped[:-1]) * units[stripped[-1]])
+    except (KeyError, ValueError, IndexError):
+        raise PlanError(f'"{text}" is not a size such as 512MB or 8GB') from None
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog='bench', formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='''Compares ways of running PostgreSQL side by side: stock with full-page images, stock
+without them (unsafe, the upper bound) and smgr_atomic. All arms start from identical
+files on the same volume and take turns in each round, so that noise shows as spread.''',
+        epilog=f'''arms:     {", ".join(profiles.names("arms"))}
+disks:    {", ".join(profiles.names("disks"))}
+profiles: {", ".join(profiles.names("profiles"))}
+Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 done,
+1 failed, 2 wrong options, 130 interrupted (--resume continues).''')
+    what = parser.add_argument_group('what to compare')
+    what.add_argument('--profile', metavar='NAME', help='start from these options')
+    what.add_argument('--quick', action='store_true',
+                      help='the profile "quick": does it work? no conclusions')
+    what.add_argument('--arms', metavar='A,B,...',
+                      help='first one is what the others are compared with (%(default)s)')
+    what.add_argument('--rounds', type=int, metavar='N',
+                      help='how often every arm runs (%(default)s)')
+    load = parser.add_argument_group('load')
+    load.add_argument('--builtin', metavar='NAME', help='pgbench script (%(default)s)')
+    load.add_argument('--script', metavar='FILE', help='own pgbench script instead')
+    load.add_argument('--scale', type=int, metavar='N',
+                      help='pgbench scale, 15.5 MB each (%(default)s)')
+    load.add_argument('--clients', type=int, metavar='N', help='sessions (%(default)s)')
+    load.add_argument('--jobs', type=int, metavar='N', help='threads of pgbench (%(default)s)')
+    load.add_argument('--protocol', choices=('simple', 'extended', 'prepared'),
+                      help='query protocol (%(default)s)')
+    load.add_argument('--duration', type=int, metavar='S',
+                      help='measured seconds per run (%(default)s)')
+    load.add_argument('--warmup', type=int, metavar='S',
+                      help='seconds of load before it, not measured (%(default)s)')
+    load.add_argument('--seed', type=int, metavar='N',
+                      help='random seed; round r uses N + r for all arms (%(default)s)')
+    load.add_argument('--sample-rate', type=float, metavar='F',
+                      help='share of transactions logged for latencies; 0 chooses (%(default)s)')
+    server = parser.add_argument_group('server')
+    server.add_argument('--checkpoint-timeout', metavar='T', help='(%(default)s)')
+    server.add_argument('--shared-buffers', metavar='SIZE', help='(%(default)s)')
+    server.add_argument('--max-wal-size', metavar='SIZE', help='(%(default)s)')
+    server.add_argument('--set', action='append', metavar='NAME=VALUE',
+                        help='one more setting for all arms; may be repeated')
+    server.add_argument('--initdb-options', metavar='TEXT', help='such as --data-checksums')
+    server.add_argument('--pg-config', metavar='FILE', help='which PostgreSQL (%(default)s)')
+    disk = parser.add_argument_group('disk')
+    disk.add_argument('--device-limit', metavar='NAME',
+                      help='limit on the volume while measuring (%(default)s)')
+    disk.add_argument('--volume-size', metavar='SIZE', help='(%(default)s: from the scale)')
+    disk.add_argument('--filesystem', choices=('xfs', 'ext4', 'btrfs'),
+                      help='of the volume (%(default)s)')
+    disk.add_argument('--mkfs-options', metavar='TEXT', help='for the volume')
+    disk.add_argument('--directory', metavar='DIR',
+                      help='use a new directory inside DIR, make no volume')
+    disk.add_argument('--work-dir', metavar='DIR',
+                      help='where the image of the volume lies (TMPDIR or /var/tmp)')
+    run = parser.add_argument_group('run')
+    run.add_argument('--results', metavar='DIR',
+                     help='new directory for the results (contrib-bench/results/TIME)')
+    run.add_argument('--drain', action='store_true',
+                     help='after each run wait until all is on disk and count those writes too')
+    run.add_argument('--dry-run', action='store_true', help='print the plan and its time')
+    run.add_argument('--resume', metavar='DIR',
+                     help='finish the run whose results are in DIR; takes no other option')
+    return parser
+
+
+def _defaults(parser, values):
+    """Make values the parser's defaults; a string goes through the option's own type."""
+    known = {item.name for item in dataclasses.fields(Plan)}
+    for key in values:
+        if key.replace('-', '_') not in known:
+            raise PlanError(f'profile: bench has no option "{key}"')
+    parser.set_defaults(**{key.replace('-', '_'): value for key, value in values.items()})
+
+
+def parse(argv):
+    """Command line -> (plan, arguments).  Raises PlanError, ProfileError."""
+    parser = _parser()
+    plain = dataclasses.asdict(Plan(jobs=min(os.cpu_count() or 1, 8)))
+    _defaults(parser, plain)
+    first = parser.parse_args(argv)
+    if first.resume:
+        extra = [word for word in argv
+                 if word.startswith('-') and not word.startswith('--resume')]
+        if extra:
+            raise PlanError('--resume takes no other option: the plan is in the directory')
+        plan = Plan.load(pathlib.Path(first.resume) / 'plan.json')
+        plan.results = str(pathlib.Path(first.resume))
+        return plan, first
+    profile = first.profile or ('quick' if first.quick else '')
+    if profile:
+        _defaults(parser, profiles.options(profile))
+    if first.profile and first.quick:
+        _defaults(parser, {key: value for key, value in profiles.options('quick').items()
+                           if key in ('scale', 'duration', 'warmup', 'rounds')})
+    arguments = parser.parse_args(argv)
+    values = {item.name: getattr(arguments, item.name) for item in dataclasses.fields(Plan)}
+    values['profile'] = profile
+    plan = Plan(**values)
+    if not plan.results:
+        stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
+        plan.results = str(profiles.HOME / 'results' / stamp)
+    check(plan)
+    return plan, arguments
+
+
+def check(plan):
+    """Refuse what cannot work, before anything is made."""
+    for name in ('scale', 'clients', 'jobs', 'duration', 'rounds'):
+        if getattr(plan, name) < 1:
+            raise PlanError(f'--{name} must be at least 1')
+    if plan.warmup < 0 or not 0 <= plan.sample_rate <= 1:
+        raise PlanError('--warmup must not be negative, --sample-rate is between 0 and 1')
+    if plan.jobs > plan.clients:
+        plan.jobs = plan.clients
+    if len(set(plan.arms.split(','))) != len(plan.arms.split(',')):
+        raise PlanError('--arms names an arm twice')
+    plan.arm_list()
+    disk = plan.disk()
+    if plan.directory and (disk.iops or disk.bandwidth):
+        raise PlanError('--device-limit works on a volume of ours only, not with --directory')
+    if plan.script and not pathlib.Path(plan.script).is_file():
+        raise PlanError(f'--script: there is no file "{plan.script}"')
+    if plan.directory and not pathlib.Path(plan.directory).is_dir():
+        raise PlanError(f'--directory: there is no directory "{plan.directory}"')
+    for setting in plan.set:
+        if '=' not in setting:
+            raise PlanError(f'--set {setting}: write NAME=VALUE')
+    plan.volume_mb()
+
+
+def bindir(plan):
+    """Directory of the server's programs."""
+    try:
+        found = subprocess.run([plan.pg_config, '--bindir', '--pkglibdir'], check=True, text=True,
+                               capture_output=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise PlanError(f'cannot run "{plan.pg_config}" ({error}); contrib-bench/lab/setup '
+                        'installs what is needed') from error
+    return pathlib.Path(found[0]), pathlib.Path(found[1])
+
+
+def check_machine(plan):
+    """Refuse what this machine cannot do: programs, libraries, space, rights."""
+    programs, libraries = bindir(plan)
+    for program in ('initdb', 'postgres', 'pgbench', 'psql'):
+        if not (programs / program).exists():
+            raise PlanError(f'{programs / program} is missing: contrib-bench/lab/setup installs it')
+    if not shutil.which('gnuplot'):
+        raise PlanError('gnuplot is missing: contrib-bench/lab/setup installs it')
+    for arm in plan.arm_list():
+        if arm.library and not (libraries / f'{arm.library}.so').exists():
+            raise PlanError(f'{arm.library} is not installed: run "make" and "sudo make install", '
+                            f'or leave the arm out with --arms')
+    if not plan.directory and os.getuid() != 0:
+        raise PlanError('making a volume needs root: use sudo, or --directory DIR')
+    place = plan.directory or plan.work_dir or default_work_dir()
+    free = shutil.disk_usage(place).free // 2**20
+    need = plan.volume_mb()
+    if free < need:
+        raise PlanError(f'"{place}" has {free} MB free, {need} MB are needed: choose a smaller '
+                        '--scale or --volume-size, or another --work-dir')
+
+
+def default_work_dir():
+    return os.environ.get('TMPDIR', '/var/tmp')
+
+
+def describe(plan):
+    """The plan as text, for --dry-run and the head of a run."""
+    disk = plan.disk()
+    if plan.directory:
+        where = f'a new directory in {plan.directory}'
+    else:
+        where = f'{plan.filesystem} image of {plan.volume_mb()} MB on a loop device'
+    load = f'script {plan.script}' if plan.script else f'pgbench {plan.builtin}'
+    lines = [
+        f'load     {load}, scale {plan.scale} ({plan.data_mb()} MB), {plan.clients} clients, '
+        f'{plan.jobs} threads',
+        f'volume   {where}; {disk.title}',
+        f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
+        f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'
+        + ''.join(f', {setting}' for setting in plan.set),
+        f'rounds   {plan.rounds}, each arm {plan.warmup} s warm-up and {plan.duration} s measured:']
+    for number in range(1, plan.rounds + 1):
+        lines.append(f'           round {number}: '
+                     + ' → '.join(arm.name for arm in plan.order(number)))
+    lines += [f'time     about {human_time(plan.total_seconds())}', f'results  {plan.results}']
+    return '\n'.join(lines)
+
+
+def human_time(seconds):
+    if seconds < 90:
+        return f'{seconds:.0f} s'
+    if seconds < 5400:
+        return f'{seconds / 60:.0f} min'
+    return f'{seconds / 3600:.1f} h'

@@ -1,0 +1,82 @@
+"""The small files: arms, disks and profiles."""
+
+import configparser
+import pathlib
+from dataclasses import dataclass, field
+
+HOME = pathlib.Path(__file__).resolve().parent.parent
+
+
+class ProfileError(Exception):
+    """A file is missing or says something that bench does not understand."""
+
+
+@dataclass
+class Arm:
+    """One way of running the server."""
+    name: str
+    title: str
+    colour: str
+    full_page_writes: str
+    warning: str = ''
+    library: str = ''
+    settings: dict = field(default_factory=dict)
+
+
+@dataclass
+class Disk:
+    """Limits for the volume; 0 means none."""
+    name: str
+    title: str
+    iops: int = 0
+    bandwidth: int = 0
+    resembles: str = ''
+    not_modelled: str = ''
+
+
+def names(kind):
+    """Names of all files of a kind ("arms", "disks", "profiles")."""
+    return sorted(path.stem for path in (HOME / kind).glob('*.conf'))
+
+
+def _read(kind, name):
+    path = HOME / kind / f'{name}.conf'
+    if not path.is_file():
+        raise ProfileError(f'no "{name}" in {kind}/; there are: {", ".join(names(kind))}')
+    parser = configparser.ConfigParser(interpolation=None, delimiters=('=',))
+    parser.optionxform = str
+    try:
+        parser.read(path)
+    except configparser.Error as error:
+        raise ProfileError(str(error)) from error
+    return parser
+
+
+def _build(kind, section, cls, name, **more):
+    parser = _read(kind, name)
+    try:
+        values = dict(parser[section])
+        for key in ('iops', 'bandwidth'):
+            if key in values:
+                values[key] = int(values[key])
+        for key in more:
+            more[key] = dict(parser[more[key]]) if parser.has_section(more[key]) else {}
+        return cls(name=name, **values, **more)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProfileError(f'{kind}/{name}.conf: {error}') from error
+
+
+def arm(name):
+    return _build('arms', 'arm', Arm, name, settings='settings')
+
+
+def disk(name):
+    return _build('disks', 'disk', Disk, name)
+
+
+def options(name):
+    """Options of a profile, as {"checkpoint-timeout": "30s", ...}."""
+    parser = _read('profiles', name)
+    if not parser.has_section('options'):
+        raise ProfileError(f'profiles/{name}.conf: section [options] is missing')
+    return dict(parser['options'])

@@ -1,0 +1,55 @@
+"""Counters of the block device once a second, in a thread beside the load."""
+
+import threading
+import time
+
+from . import volume
+
+
+class Sampler:
+    """Context manager; .samples is a list of (epoch, counters)."""
+
+    def __init__(self, device):
+        self.device = device
+        self.samples = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self):
+        if self.device is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self):
+        due = time.monotonic()
+        while not self._stop.is_set():
+            self.samples.append((time.time(), volume.device_counters(self.device)))
+            due += 1
+            self._stop.wait(max(due - time.monotonic(), 0))
+
+
+def per_second(samples, name, start, duration):
+    """Growth of a counter in each second from start (epoch), between the samples around it."""
+    if len(samples) < 2:
+        return [None] * duration
+    return [_between(samples, name, start + number, start + number + 1)
+            for number in range(duration)]
+
+
+def _between(samples, name, begin, end):
+    first, last = _at(samples, name, begin), _at(samples, name, end)
+    return None if first is None or last is None else max(round(last - first), 0)
+
+
+def _at(samples, name, moment):
+    """Value of a counter at a moment, on the line between its neighbours."""
+    for (time_a, a), (time_b, b) in zip(samples, samples[1:]):
+        if time_a <= moment <= time_b:
+            share = (moment - time_a) / (time_b - time_a)
+            return a[name] + share * (b[name] - a[name])
+    return None

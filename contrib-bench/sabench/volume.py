@@ -1,0 +1,151 @@
+"""Where the data lies: a volume of ours or the user's directory.
+
+Everything made here is removed by close(), also after a failure.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from . import profiles
+
+TOOL = profiles.HOME / 'lab' / 'volume'
+
+
+class VolumeError(Exception):
+    """A volume could not be made, limited or removed."""
+
+
+def _tool(*words):
+    done = subprocess.run([str(TOOL), *map(str, words)], text=True, capture_output=True,
+                          start_new_session=True)
+    if done.returncode != 0:
+        raise VolumeError(f'lab/volume {words[0]}: {done.stderr.strip() or done.stdout.strip()}')
+    return dict(line.split('=', 1) for line in done.stdout.splitlines() if '=' in line)
+
+
+class Place:
+    """A directory for the clusters: .path.  Base of the two kinds below."""
+    path = None
+
+    def limit(self, disk):
+        """Put the limits of a disk profile on the device; nothing where there are none."""
+
+    def unlimit(self):
+        """Take them off again."""
+
+    def close(self):
+        """Remove all that was made."""
+
+
+class Directory(Place):
+    """A new directory inside one that the user named."""
+
+    def __init__(self, directory, owner):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix='smgr_atomic-bench-', dir=directory))
+        _give(self.path, owner)
+
+    def close(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Volume(Place):
+    """A filesystem of its own on a loop device, made with lab/volume."""
+
+    def __init__(self, work_dir, size_mb, filesystem, mkfs_options, owner):
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix='smgr_atomic-bench-', dir=work_dir))
+        self.work.chmod(0o711)
+        self.path = self.work / 'volume'
+        self.limited = False
+        words = ['create', self.path, '--fs', filesystem, '--size', f'{size_mb}M',
+                 '--owner', owner]
+        if mkfs_options:
+            words += ['--mkfs-options', mkfs_options]
+        try:
+            self.made = _tool(*words)
+        except VolumeError:
+            self.close()
+            raise
+
+    def limit(self, disk):
+        if disk.iops or disk.bandwidth:
+            self.limited = True
+            _tool('throttle', self.path, '--iops', disk.iops, '--bandwidth', disk.bandwidth)
+
+    def unlimit(self):
+        if self.limited:
+            _tool('unthrottle', self.path)
+            self.limited = False
+
+    def close(self):
+        _tool('remove', self.path)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def _give(path, owner):
+    if os.getuid() == 0:
+        shutil.chown(path, owner, owner)
+
+
+def make(plan, owner):
+    """The place a plan asks for."""
+    if plan.directory:
+        return Directory(plan.directory, owner)
+    from .options import default_work_dir
+    return Volume(plan.work_dir or default_work_dir(), plan.volume_mb(), plan.filesystem,
+                  plan.mkfs_options, owner)
+
+
+def restore(template, target):
+    """Replace target by a copy of template that shares no blocks and is in no cache.
+
+    Each arm so starts from the same bytes, freshly allocated: no extent, hint or cached page
+    of the arm before is left.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    sync(template)
+    subprocess.run(['cp', '-a', '--reflink=never', str(template), str(target)], check=True)
+    sync(target)
+    for directory in (template, target):
+        forget(directory)
+
+
+def sync(directory):
+    """Write out everything of the filesystem that holds directory."""
+    subprocess.run(['sync', '-f', str(directory)], check=True)
+
+
+def forget(directory):
+    """Drop the files below directory from the page cache; other files keep theirs."""
+    for base, _, files in os.walk(directory):
+        for name in files:
+            descriptor = os.open(os.path.join(base, name), os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
+
+
+def block_device(directory):
+    """sysfs directory of the block device under a directory, None where there is none."""
+    number = os.stat(directory).st_dev
+    path = pathlib.Path(f'/sys/dev/block/{os.major(number)}:{os.minor(number)}')
+    return path.resolve() if path.exists() else None
+
+
+def device_counters(sysfs):
+    """Counters of a block device (kernel: Documentation/block/stat.rst); {} for None."""
+    if sysfs is None:
+        return {}
+    return parse_device_counters((sysfs / 'stat').read_text())
+
+
+def parse_device_counters(text):
+    """One line of .../stat -> reads, read_bytes, writes, write_bytes, busy_ms, flushes."""
+    numbers = [int(word) for word in text.split()]
+    return {
+        'reads': numbers[0], 'read_bytes': numbers[2] * 512,
+        'writes': numbers[4], 'write_bytes': numbers[6] * 512,
+        'busy_ms': numbers[9], 'flushes': numbers[15] if len(numbers) > 15 else 0}
