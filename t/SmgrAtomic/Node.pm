@@ -20,15 +20,17 @@ use strict;
 use warnings;
 
 use Exporter qw(import);
+use IPC::Run ();
 use JSON::PP ();
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes ();
 
 our @EXPORT = qw(need_torn_free_xfs need_volumes
-  new_node status place places counters fetch_row restart log_since log_position
-  try_start refused);
+  new_node status place places counters fetch_row log_since log_position
+  try_start refused start_traced stop_traced kill_traced block_in_file);
 
 =head2 need_torn_free_xfs()
 
@@ -209,6 +211,80 @@ sub refused
 		like($err, $pattern, 'says why');
 	};
 	return;
+}
+
+=head2 start_traced($node, @strace_options)
+
+Starts the server under strace, so that every process of it is followed from
+its first system call on.  No root is needed to trace one's own children.
+
+=head2 stop_traced($node), kill_traced($node)
+
+Stops the server (fast or immediate) and waits until strace has written all.
+
+=cut
+
+sub start_traced
+{
+	my ($node, @options) = @_;
+	my $log = $node->logfile;
+
+	$node->{_tracer} = IPC::Run::start(
+		[
+			'strace', '-f', '-qq', '--seccomp-bpf', @options,
+			'postgres', '-D', $node->data_dir, '--cluster-name=' . $node->name
+		],
+		'<', \undef, '>>', $log, '2>&1');
+	$node->_set_traced_pid;
+	return;
+}
+
+sub stop_traced
+{
+	my ($node) = @_;
+	$node->stop('fast');
+	IPC::Run::finish(delete $node->{_tracer});
+	return;
+}
+
+sub kill_traced
+{
+	my ($node) = @_;
+	$node->stop('immediate');
+	IPC::Run::finish(delete $node->{_tracer});
+	return;
+}
+
+# PostgreSQL::Test::Cluster stops only servers whose process id it knows.
+sub PostgreSQL::Test::Cluster::_set_traced_pid
+{
+	my ($node) = @_;
+
+	local %ENV = $node->_get_env();
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		last if system_log('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0;
+		$node->{_tracer}->pump_nb;
+		Time::HiRes::usleep(100_000);
+	}
+	$node->_update_pid(1);
+	return;
+}
+
+=head2 block_in_file($node, $relation, $block)
+
+Path of the segment of a relation's main fork that holds a block, relative to
+the data directory, and the block's offset in it.
+
+=cut
+
+sub block_in_file
+{
+	my ($node, $relation, $block) = @_;
+	my $path = $node->safe_psql('postgres', "SELECT pg_relation_filepath('$relation')");
+	my $segment = int($block / 131072);
+
+	return ($segment ? "$path.$segment" : $path, ($block % 131072) * 8192);
 }
 
 1;

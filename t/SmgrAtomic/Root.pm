@@ -64,7 +64,7 @@ my ($channel, $no_root);
 # Does for "prove t/x.pl" what PGXS does for "make prove_installcheck".
 sub find_postgres
 {
-	my $config = $ENV{PG_CONFIG} || 'pg_config';
+	my $config = $ENV{PG_CONFIG} ||= 'pg_config';
 	my $bindir = `$config --bindir`;
 	my $pgxs   = `$config --pgxs`;
 	die "$config does not work: is PostgreSQL's development package installed?\n"
