@@ -57,12 +57,12 @@ def _write_bars(path, records, step, lane):
             file.write(f'-1000 {-lane} 0\n')
 
 
-def _tics(plan, step):
-    """Labels that count the seconds of each round anew."""
+def _tics(plan, step, labels):
+    """Tics that count the seconds of each round anew, with or without their labels."""
     wanted = max(plan.rounds * plan.duration / 14, 1)
     size = next(value for value in (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600,
                                     7200, 10 ** 9) if value >= wanted)
-    return ', '.join(f'"{second}" {number * step + second:.2f}'
+    return ', '.join(f'"{second if labels else ""}" {number * step + second:.2f}'
                      for number in range(plan.rounds)
                      for second in range(0, plan.duration + 1, min(size, plan.duration)))
 
@@ -106,20 +106,20 @@ if (kind eq "svg") {{
   set output "tps.png"
 }}
 set multiplot
-set lmargin at screen 0.085
+set lmargin at screen 0.105
 set rmargin at screen 0.985
 set border 3 lc rgb "{INK}"
 set xrange [0:{end:.2f}]
-set key above horizontal left textcolor rgb "{INK}" samplen 2 font ",12"
-set label 100 "{_title(plan)}" at screen 0.085, screen 0.97 textcolor rgb "{INK}" font ",12"
+set key at screen 0.105, screen 0.905 horizontal left Left reverse textcolor rgb "{INK}" \
+  samplen 2 font ",12"
+set label 100 "{_title(plan)}" at screen 0.105, screen 0.97 textcolor rgb "{INK}" font ",12"
 set tmargin at screen 0.86
-set bmargin at screen 0.26
+set bmargin at screen 0.25
 set yrange [0:{top * 1.12:.2f}]
 set ylabel "transactions per second" textcolor rgb "{INK}"
 set ytics nomirror textcolor rgb "{INK}"
-set xtics nomirror textcolor rgb "{INK}" format "" ({_tics(plan, step)})
-set format x ""
-set grid ytics lc rgb "#b07d7d7d" lw 0.7
+set xtics nomirror textcolor rgb "{INK}" ({_tics(plan, step, False)})
+set grid ytics lt 1 lc rgb "#a07d7d7d" lw 1
 {_rounds(plan, step)}
 plot {lines}
 unset label
@@ -128,13 +128,12 @@ unset ylabel
 unset ytics
 unset grid
 set border 1 lc rgb "{INK}"
-set tmargin at screen 0.235
+set tmargin at screen 0.225
 set bmargin at screen 0.115
 set yrange [{-len(arms) + 0.4:.1f}:0.6]
-set format x
-set xtics ({_tics(plan, step)})
+set xtics ({_tics(plan, step, True)})
 set xlabel "seconds since the start of the round" textcolor rgb "{INK}"
-set label "checkpoints" at screen 0.075, screen 0.175 right textcolor rgb "{INK}" font ",11"
+set label "checkpoints" at screen 0.08, screen 0.17 right textcolor rgb "{INK}" font ",11"
 plot {bars}
 unset arrow
 unset label

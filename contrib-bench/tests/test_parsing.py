@@ -1,0 +1,181 @@
+"""What is read from pgbench, the server's log, the kernel and the small files."""
+
+import pathlib
+import tempfile
+import unittest
+from array import array
+
+from sabench import figures, load, measure, options, profiles, sampler, volume
+
+REPORT = '''transaction type: <builtin: TPC-B (sort of)>
+number of clients: 16
+number of transactions actually processed: 61234
+number of failed transactions: 2 (0.003%)
+latency average = 10.123 ms
+initial connection time = 12.345 ms
+tps = 1580.250000 (without initial connection time)
+'''
+
+LOG = '''1763856000.100 4242 LOG:  checkpoint starting: immediate force wait
+1763856000.900 4242 LOG:  checkpoint complete: wrote 10 buffers (0.0%); 0 WAL file(s) added, 0 removed, 0 recycled; write=0.700 s, sync=0.050 s, total=0.800 s; sync files=3, longest=0.040 s, average=0.017 s; distance=1 kB, estimate=1 kB
+1763856030.200 4242 LOG:  checkpoint starting: time
+1763856030.300 4999 ERROR:  division by zero
+1763856057.400 4242 LOG:  checkpoint complete: wrote 84000 buffers (64.1%); 0 WAL file(s) added, 0 removed, 28 recycled; write=26.950 s, sync=0.200 s, total=27.200 s; sync files=12, longest=0.100 s, average=0.020 s; distance=460000 kB, estimate=460000 kB
+1763856060.200 4242 LOG:  checkpoint starting: time
+'''
+
+
+class Pgbench(unittest.TestCase):
+    def test_summary(self):
+        self.assertEqual(load.summary(REPORT), {
+            'transactions': 61234, 'failed': 2, 'tps': 1580.25, 'latency_average_ms': 10.123})
+
+    def test_summary_refuses_nonsense(self):
+        with self.assertRaises(load.LoadError):
+            load.summary('pgbench: error: connection failed')
+
+    def test_progress(self):
+        found = load.PROGRESS.match('progress: 3.0 s, 1834.0 tps, lat 8.7 ms stddev 5.1, 0 failed')
+        self.assertEqual(found.groups(), ('3.0', '1834.0', '8.7'))
+        self.assertTrue(load.PROGRESS.match('progress: 4.0 s, 0.0 tps, lat NaN ms stddev NaN'))
+        self.assertIsNone(load.PROGRESS.match('pgbench (15.20)'))
+
+    def test_transactions(self):
+        latencies, ends = array('q'), array('q')
+        measure.read_transactions(['0 1 2500 0 1763856000 250000\n', '1 1 failed 0 1763856000 1\n',
+                                   '1 2 900 0 1763856001 5\n', '1 3 9\n'], latencies, ends)
+        self.assertEqual(list(latencies), [2500, 900])
+        self.assertEqual(list(ends), [1763856000250000, 1763856001000005])
+
+    def test_seconds(self):
+        groups = measure.seconds([5, 6, 7, 8], [10_000_000, 10_999_999, 12_000_000, 13_000_000],
+                                 10_000_000, 3)
+        self.assertEqual([list(group) for group in groups], [[5, 6], [], [7]])
+
+    def test_second_without_transactions(self):
+        rows = measure.second_rows([array('q', [1000, 3000]), array('q')], [2, 0])
+        self.assertEqual(rows[0]['max_ms'], 3)
+        self.assertEqual(rows[1]['tps'], 0)
+        self.assertIsNone(rows[1]['p99_ms'])
+
+    def test_sample_rate(self):
+        plan = options.Plan(duration=1000)
+        self.assertEqual(load.sample_rate(plan, 1500), 1.0)
+        self.assertEqual(load.sample_rate(plan, 20000), 0.1)
+
+
+class Checkpoints(unittest.TestCase):
+    def setUp(self):
+        self.points = measure.checkpoints(LOG.splitlines())
+
+    def test_all(self):
+        self.assertEqual(len(self.points), 3)
+        self.assertEqual(self.points[1]['buffers'], 84000)
+        self.assertEqual(self.points[1]['why'], 'time')
+        self.assertIsNone(self.points[2]['end'])
+
+    def test_within(self):
+        shown = measure.within(self.points, 1763856005.2, 1763856065.2)
+        self.assertEqual([(point['from'], point['to']) for point in shown],
+                         [(25.0, 52.2), (55.0, 60.0)])
+        self.assertEqual([point['finished'] for point in shown], [True, False])
+
+    def test_cut_at_both_ends(self):
+        shown = measure.within(self.points, 1763856040.2, 1763856050.2)
+        self.assertEqual((shown[0]['from'], shown[0]['to']), (0, 10))
+        self.assertFalse(shown[0]['begun'] or shown[0]['finished'])
+
+    def test_figures(self):
+        shown = measure.within(self.points, 1763856005.2, 1763856065.2)
+        found = figures._checkpoints(shown)
+        self.assertEqual((found['checkpoints_begun'], found['checkpoints_finished']), (2, 1))
+        self.assertAlmostEqual(found['checkpoint_write_s'], 26.95 + 5.0)
+        self.assertAlmostEqual(found['checkpoint_sync_s'], 0.2)
+
+
+class Status(unittest.TestCase):
+    def test_active(self):
+        row = {'attached': True, 'state': 'active', 'full_page_writes': False}
+        self.assertTrue(measure.status_active(row))
+        self.assertTrue(measure.status_active({**row, 'full_page_writes': 'off'}))
+        for change in ({'attached': False}, {'state': 'waiting'}, {'full_page_writes': True},
+                       {'full_page_writes': 'on'}, {'full_page_writes': None}):
+            self.assertFalse(measure.status_active({**row, **change}), change)
+
+    def test_no_page_written(self):
+        rows = [{'pages': 5, 'bytes': 40960, 'retries': 0, 'errors': 0, 'write_time_ms': 1.0}]
+        with self.assertRaises(measure.CheckError):
+            measure.library_work(rows, rows, {'buffers_checkpoint': 10})
+        self.assertEqual(measure.library_work(rows, rows, {'buffers_checkpoint': 0})['pages'], 0)
+
+
+class Device(unittest.TestCase):
+    LINE = '  10 0 80 5 200 3 1600 40 0 33 45 0 0 0 0 7 2\n'
+
+    def test_counters(self):
+        self.assertEqual(volume.parse_device_counters(self.LINE), {
+            'reads': 10, 'read_bytes': 40960, 'writes': 200, 'write_bytes': 819200,
+            'busy_ms': 33, 'flushes': 7})
+
+    def test_per_second(self):
+        samples = [(100.0, {'writes': 0}), (101.0, {'writes': 10}), (102.0, {'writes': 40})]
+        self.assertEqual(sampler.per_second(samples, 'writes', 100.5, 2), [20, None])
+        self.assertEqual(sampler.per_second([], 'writes', 0, 2), [None, None])
+
+
+class SmallFiles(unittest.TestCase):
+    def test_every_file_can_be_read(self):
+        for name in profiles.names('arms'):
+            arm = profiles.arm(name)
+            self.assertIn(arm.full_page_writes, ('on', 'off'))
+            self.assertRegex(arm.colour, '^#[0-9a-f]{6}$')
+        for name in profiles.names('disks'):
+            profiles.disk(name)
+        for name in profiles.names('profiles'):
+            options.parse(['--profile', name])
+
+    def test_unknown_name(self):
+        with self.assertRaisesRegex(profiles.ProfileError, 'cloud-3000'):
+            profiles.disk('no-such-disk')
+
+
+class Options(unittest.TestCase):
+    def test_command_line_wins_over_profile(self):
+        plan, _ = options.parse(['--profile', 'demo', '--scale', '7'])
+        self.assertEqual((plan.scale, plan.duration), (7, 40))
+
+    def test_sizes(self):
+        self.assertEqual(options.megabytes('4GB'), 4096)
+        self.assertEqual(options.megabytes('512M'), 512)
+        with self.assertRaises(options.PlanError):
+            options.megabytes('much')
+
+    def test_refusals(self):
+        for words in (['--scale', '0'], ['--set', 'fsync'], ['--arms', 'stock,stock'],
+                      ['--script', '/no/such/file'], ['--resume', 'x', '--scale', '1'],
+                      ['--directory', '/', '--device-limit', 'cloud-3000']):
+            with self.assertRaises(options.PlanError, msg=words):
+                options.parse(words)
+
+    def test_command_repeats_the_plan(self):
+        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=2', '--drain'])
+        words = plan.command().split()[2:]
+        again, _ = options.parse(words)
+        again.results, again.profile = plan.results, plan.profile
+        self.assertEqual(again, plan)
+
+    def test_order_rotates(self):
+        plan = options.Plan(arms='stock,unsafe')
+        self.assertEqual([[arm.name for arm in plan.order(number)] for number in (1, 2, 3)],
+                         [['stock', 'unsafe'], ['unsafe', 'stock'], ['stock', 'unsafe']])
+
+    def test_plan_survives_the_file(self):
+        plan, _ = options.parse(['--quick', '--set', 'a=1'])
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / 'plan.json'
+            plan.save(path)
+            self.assertEqual(options.Plan.load(path), plan)
+
+
+if __name__ == '__main__':
+    unittest.main()

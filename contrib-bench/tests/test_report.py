@@ -1,0 +1,48 @@
+"""Tables: medians, ratios, and that a doubtful one is marked."""
+
+import unittest
+
+from sabench import options, report
+
+TPS = report.Metric('tps', 'TPS', 'more')
+WAL = report.Metric('wal_per_transaction', 'WAL', 'less')
+
+
+def record(arm, number, **values):
+    return {'arm': arm, 'round': number, 'figures': values}
+
+
+class Ratios(unittest.TestCase):
+    def setUp(self):
+        self.plan = options.Plan(arms='stock,unsafe', rounds=2)
+        self.summary = report.summarise(self.plan, [
+            record('stock', 1, tps=100, wal_per_transaction=9000, drain_s=None),
+            record('unsafe', 1, tps=120, wal_per_transaction=500, drain_s=None),
+            record('stock', 2, tps=200, wal_per_transaction=9000, drain_s=None),
+            record('unsafe', 2, tps=190, wal_per_transaction=500, drain_s=None)])
+
+    def test_values(self):
+        self.assertEqual(report.value_text(self.summary['stock']['tps'], TPS), '150 (100–200)')
+        self.assertEqual(report.value_text(self.summary['stock']['wal_per_transaction'], WAL),
+                         '9,000')
+        self.assertEqual(report.value_text(self.summary['stock']['drain_s'], TPS), '–')
+
+    def test_doubtful_ratio_is_marked(self):
+        self.assertEqual(report.ratio_text(self.summary['unsafe']['tps'], TPS), '~1.07x')
+
+    def test_clear_ratio(self):
+        self.assertEqual(report.ratio_text(self.summary['unsafe']['wal_per_transaction'], WAL),
+                         '18.0x less')
+
+    def test_rows_without_values_are_left_out(self):
+        labels = [label for label, _ in report.rows(self.plan, self.summary)]
+        self.assertIn('TPS', labels)
+        self.assertNotIn('until all was on disk, s', labels)
+
+    def test_tables_name_the_unsafe_arm(self):
+        for table in (report.text_table, report.markdown_table):
+            self.assertIn('UNSAFE', table(self.plan, self.summary))
+
+
+if __name__ == '__main__':
+    unittest.main()
