@@ -1,0 +1,66 @@
+# smgr_atomic: torn-free page writes for PostgreSQL
+#
+#   make                 build for the server of pg_config (PG_CONFIG=... for another)
+#   sudo make install    install the extension and smgr-atomic-check
+#   make installcheck    SQL tests against a running server that preloads the library
+#   sudo make test       install what is needed, build, run every test
+#   sudo make demo       install what is needed, build, run a comparison of about five minutes
+
+EXTENSION = smgr_atomic
+MODULE_big = smgr_atomic
+OBJS = \
+	smgr_atomic/attach.o \
+	smgr_atomic/driver.o \
+	smgr_atomic/fpw.o \
+	smgr_atomic/places.o \
+	smgr_atomic/probe.o \
+	smgr_atomic/segment.o \
+	smgr_atomic/smgr_atomic.o \
+	smgr_atomic/sqlfuncs.o \
+	smgr_atomic/stats.o \
+	smgr_atomic/write.o
+DATA = sql/smgr_atomic--0.1.0.sql
+REGRESS = smgr_atomic
+PG_CPPFLAGS = -Ismgr_atomic
+SHLIB_LINK = -ldl
+
+PG_CONFIG ?= pg_config
+CHECK = smgr_atomic/smgr-atomic-check
+EXTRA_CLEAN = $(CHECK)
+
+# PGXS is not there before "make setup" has run; the targets below it must be.
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+
+all: $(CHECK)
+
+$(CHECK): smgr_atomic/check_main.c smgr_atomic/probe.c smgr_atomic/probe.h
+	$(CC) -std=gnu11 -O2 -Wall -Wextra $(COPT) -o $@ smgr_atomic/check_main.c smgr_atomic/probe.c
+
+$(OBJS): $(wildcard smgr_atomic/*.h)
+
+install: install-check-program
+install-check-program: $(CHECK)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) $(CHECK) '$(DESTDIR)$(bindir)/smgr-atomic-check'
+.PHONY: install-check-program
+else
+all install installcheck:
+	@echo "pg_config not found: run 'sudo make setup', or give PG_CONFIG=..." >&2; exit 1
+endif
+
+setup:
+	contrib-bench/lab/setup
+
+test: setup
+	$(MAKE) all
+	$(MAKE) install
+	t/run
+
+demo: setup
+	$(MAKE) all
+	$(MAKE) install
+	contrib-bench/demo
+
+.PHONY: setup test demo

@@ -1,0 +1,245 @@
+/*-------------------------------------------------------------------------
+ *
+ * attach.c
+ *	  Find the server's storage manager table and sync table, and take over
+ *	  some of their entries.
+ *
+ * Stock PostgreSQL has no registration call for storage managers.  The table
+ * smgrsw (smgr.c) is "static const": it lives in the part of the program that
+ * the loader relocates and then makes read-only (PT_GNU_RELRO).  All its
+ * members are exported functions, so the whole row is known to us, and a row
+ * of 15 or more pointers in that order is not there by chance.  The table
+ * syncsw (sync.c) is found the same way by its first row.
+ *
+ * Rules:
+ * - exactly one match of every member of both rows, or nothing is touched;
+ * - done in the postmaster before it has children, so every process inherits
+ *	 the same tables by fork and no process ever sees half of a change;
+ * - an entry is replaced by one aligned pointer store; nothing else in the
+ *	 page changes; the page's protection is restored to read-only;
+ * - the originals need not be kept: they are the exported md* functions.
+ *
+ * Nothing here knows what the entries do.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "attach.h"
+
+/* A table's row as the server should have it. */
+typedef struct Row
+{
+	const char *table;			/* for messages */
+	int			length;
+	void	   *const *functions;
+	const char *const *names;
+} Row;
+
+/* What a search of the RELRO segment came to. */
+typedef struct Search
+{
+	const Row  *row;
+	bool		has_relro;
+	int			matches;
+	void	  **where;			/* the match */
+	uintptr_t	relro_end;		/* of the segment it is in */
+	int			best;			/* members that fit in the best row */
+	void	  **best_where;
+} Search;
+
+#define ROW_FUNCTION(name, function) (void *) function,
+#define ROW_NAME(name, function) #name,
+
+/* the NULLs at the end keep the arrays legal for a major without a row */
+static void *const smgr_functions[] = {SA_SMGR_ROW(ROW_FUNCTION) NULL};
+static const char *const smgr_names[] = {SA_SMGR_ROW(ROW_NAME) NULL};
+static void *const sync_functions[] = {SA_SYNC_ROW(ROW_FUNCTION) NULL};
+static const char *const sync_names[] = {SA_SYNC_ROW(ROW_NAME) NULL};
+
+static const Row smgr_row = {"storage manager", SA_SMGR_MEMBERS, smgr_functions, smgr_names};
+static const Row sync_row = {"sync handler", SA_SYNC_MEMBERS, sync_functions, sync_names};
+
+static bool attached = false;
+static char reason[512] = "not attached";
+
+bool
+sa_attached(void)
+{
+	return attached;
+}
+
+/* Why sa_attach() refused; "attached" after success. */
+const char *
+sa_attach_reason(void)
+{
+	return reason;
+}
+
+#define REFUSE(...) (snprintf(reason, sizeof(reason), __VA_ARGS__), false)
+
+/*
+ * Does the server that runs have the major version this was compiled for?
+ * The module magic block checks the same; its message would stop the server.
+ */
+static bool
+check_version(void)
+{
+	int			running = atoi(GetConfigOption("server_version_num", false, false));
+
+#ifdef SA_NO_ROW_FOR_THIS_MAJOR
+	return REFUSE("PostgreSQL %d is not known to this version of smgr_atomic", running / 10000);
+#else
+	if (running / 10000 != PG_VERSION_NUM / 10000)
+		return REFUSE("compiled for PostgreSQL %d, but the server is %d",
+					  PG_VERSION_NUM / 10000, running / 10000);
+	return true;
+#endif
+}
+
+static int
+count_fitting(const Row *row, void **candidate)
+{
+	int			fitting = 0;
+
+	for (int i = 0; i < row->length; i++)
+		fitting += candidate[i] == row->functions[i];
+	return fitting;
+}
+
+/* dl_iterate_phdr() callback; the main program comes first. */
+static int
+search_relro(struct dl_phdr_info *info, size_t size, void *data)
+{
+	Search	   *search = data;
+
+	for (int i = 0; i < info->dlpi_phnum; i++)
+	{
+		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		void	  **candidate = (void **) TYPEALIGN(sizeof(void *), info->dlpi_addr + ph->p_vaddr);
+		void	  **end = (void **) (info->dlpi_addr + ph->p_vaddr + ph->p_memsz);
+
+		if (ph->p_type != PT_GNU_RELRO)
+			continue;
+		search->has_relro = true;
+		for (; candidate + search->row->length <= end; candidate++)
+		{
+			int			fitting = count_fitting(search->row, candidate);
+
+			if (fitting > search->best)
+			{
+				search->best = fitting;
+				search->best_where = candidate;
+			}
+			if (fitting == search->row->length)
+			{
+				search->matches++;
+				search->where = candidate;
+				search->relro_end = (uintptr_t) end;
+			}
+		}
+	}
+	return 1;					/* only the main program */
+}
+
+/*
+ * No row fits completely.  If one fits but for a few members, somebody else
+ * has replaced those: name the first and, if known, its library.
+ */
+static bool
+explain_no_match(const Search *search)
+{
+	const Row  *row = search->row;
+
+	if (search->best > row->length / 2)
+	{
+		for (int i = 0; i < row->length; i++)
+		{
+			Dl_info		info;
+			void	   *found = search->best_where[i];
+
+			if (found == row->functions[i])
+				continue;
+			if (found != NULL && dladdr(found, &info) != 0 && info.dli_fname != NULL)
+				return REFUSE("entry \"%s\" of the %s table points into \"%s\": another library has taken it over",
+							  row->names[i], row->table, info.dli_fname);
+			return REFUSE("entry \"%s\" of the %s table is not the one expected",
+						  row->names[i], row->table);
+		}
+	}
+	return REFUSE("the %s table was not found in the server program", row->table);
+}
+
+static bool
+find_row(Search *search)
+{
+	dl_iterate_phdr(search_relro, search);
+	if (!search->has_relro)
+		return REFUSE("the server program has no relocation read-only segment");
+	if (search->matches == 0)
+		return explain_no_match(search);
+	if (search->matches > 1)
+		return REFUSE("the %s table was found %d times in the server program",
+					  search->row->table, search->matches);
+	return true;
+}
+
+/*
+ * Replace entries of the row that was found.  All or none: if the page cannot
+ * be made writable nothing is stored.  Only pages that lie wholly inside the
+ * segment are made read-only again, as the loader does (_dl_protect_relro).
+ */
+static bool
+swap_entries(const Search *found, const SaSwap *swaps, int count)
+{
+	const Row  *row = found->row;
+	uintptr_t	page_size = (uintptr_t) sysconf(_SC_PAGESIZE);
+	uintptr_t	start = TYPEALIGN_DOWN(page_size, (uintptr_t) found->where);
+	uintptr_t	end = TYPEALIGN(page_size, (uintptr_t) (found->where + row->length));
+	uintptr_t	protected_end = Min(end, TYPEALIGN_DOWN(page_size, found->relro_end));
+
+	if (mprotect((void *) start, end - start, PROT_READ | PROT_WRITE) != 0)
+		return REFUSE("could not make the %s table writable: %s", row->table, strerror(errno));
+	for (int i = 0; i < count; i++)
+		((void *volatile *) found->where)[swaps[i].member] = swaps[i].replacement;
+	if (protected_end > start && mprotect((void *) start, protected_end - start, PROT_READ) != 0)
+		ereport(LOG,
+				(errmsg("smgr_atomic: could not make the %s table read-only again: %m", row->table)));
+	return true;
+}
+
+/*
+ * Take over entries of both tables.  Call once, in the postmaster or a
+ * standalone server, before any child exists.  Returns false with
+ * sa_attach_reason() set if any condition fails; pages are then written by
+ * md.c as ever.
+ */
+bool
+sa_attach(const SaSwap *smgr, int smgr_count, const SaSwap *sync, int sync_count)
+{
+	Search		smgr_search = {.row = &smgr_row};
+	Search		sync_search = {.row = &sync_row};
+
+	Assert(!IsUnderPostmaster);
+
+	/*
+	 * Sync entries first: they forward all that is not ours and nothing of
+	 * ours is sent before the second swap, so one swap alone is harmless.
+	 */
+	attached = check_version() &&
+		find_row(&smgr_search) &&
+		find_row(&sync_search) &&
+		swap_entries(&sync_search, sync, sync_count) &&
+		swap_entries(&smgr_search, smgr, smgr_count);
+	if (attached)
+		snprintf(reason, sizeof(reason), "attached");
+	return attached;
+}

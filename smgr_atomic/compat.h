@@ -1,0 +1,165 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Every difference between server majors; the only file that looks at
+ *	  PG_VERSION_NUM.
+ *
+ * The newest shape is the one the rest of the code is written for; older
+ * servers are brought to it here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_COMPAT_H
+#define SMGR_ATOMIC_COMPAT_H
+
+#include "catalog/pg_tablespace.h"
+#include "common/relpath.h"
+#include "storage/fd.h"
+#include "storage/md.h"
+#include "storage/smgr.h"
+#include "storage/sync.h"
+#include "utils/guc_tables.h"
+
+/*
+ * Rows of the server's private tables, member by member, as they stand in
+ * src/backend/storage/smgr/smgr.c (f_smgr) and src/backend/storage/sync/sync.c
+ * (SyncOps).  Confirmed against the Debian binaries of 15.20.
+ *
+ * A major that is not listed has an empty row: it compiles, and attaching is
+ * refused when it runs.
+ */
+#if PG_VERSION_NUM < 150000
+#error smgr_atomic needs PostgreSQL 15 or newer
+#elif PG_VERSION_NUM < 160000
+#define SA_SMGR_ROW(M) \
+	M(init, mdinit) M(shutdown, NULL) M(open, mdopen) M(close, mdclose) \
+	M(create, mdcreate) M(exists, mdexists) M(unlink, mdunlink) \
+	M(extend, mdextend) M(prefetch, mdprefetch) M(read, mdread) \
+	M(write, mdwrite) M(writeback, mdwriteback) M(nblocks, mdnblocks) \
+	M(truncate, mdtruncate) M(immedsync, mdimmedsync)
+#endif
+
+#ifdef SA_SMGR_ROW
+#define SA_SYNC_ROW(M) \
+	M(sync, mdsyncfiletag) M(unlink, mdunlinkfiletag) M(matches, mdfiletagmatches)
+#else
+#define SA_SMGR_ROW(M)
+#define SA_SYNC_ROW(M)
+#define SA_NO_ROW_FOR_THIS_MAJOR
+#endif
+
+/* Relation identity: RelFileNode became RelFileLocator in 16. */
+#if PG_VERSION_NUM < 160000
+typedef RelFileNode SaRelFile;
+#define saRelFile(reln)			((reln)->smgr_rnode.node)
+#define saRelPath(reln, fork)	relpath((reln)->smgr_rnode, fork)
+#define saTagRelFile(tag)		((tag)->rnode)
+#else
+typedef RelFileLocator SaRelFile;
+#define saRelFile(reln)			((reln)->smgr_rlocator.locator)
+#define saRelPath(reln, fork)	relpath((reln)->smgr_rlocator, fork)
+#define saTagRelFile(tag)		((tag)->rlocator)
+#endif
+
+/* Number of values of BackendType; 15 does not name it. */
+#ifndef BACKEND_NUM_TYPES
+#define BACKEND_NUM_TYPES (B_LOGGER + 1)
+#endif
+
+/*
+ * The write entry of the table.  17 writes runs of pages (smgr_writev); older
+ * servers write one, with a buffer that 15 does not declare const.
+ *
+ * SA_DEFINE_WRITE_ENTRY(entry, target) defines the function "entry" for the
+ * server's table, which calls target with the arguments of smgr_writev.
+ */
+#if PG_VERSION_NUM < 170000
+#if PG_VERSION_NUM < 160000
+typedef char *SaPage;
+#else
+typedef const void *SaPage;
+#endif
+#define SA_SMGR_write_pages SA_SMGR_write
+#define SA_DEFINE_WRITE_ENTRY(entry, target) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaPage page, bool skipFsync) \
+{ \
+	const void *pages[1] = {page}; \
+	target(reln, fork, block, pages, 1, skipFsync); \
+}
+#else
+#define SA_SMGR_write_pages SA_SMGR_writev
+#define SA_DEFINE_WRITE_ENTRY(entry, target) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void **pages, \
+	  BlockNumber nblocks, bool skipFsync) \
+{ \
+	target(reln, fork, block, pages, nblocks, skipFsync); \
+}
+#endif
+
+static inline void
+saMdWritePages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
+			   const void **pages, BlockNumber nblocks, bool skipFsync)
+{
+#if PG_VERSION_NUM < 170000
+	for (BlockNumber i = 0; i < nblocks; i++)
+		mdwrite(reln, fork, block + i, (SaPage) pages[i], skipFsync);
+#else
+	mdwritev(reln, fork, block, pages, nblocks, skipFsync);
+#endif
+}
+
+/*
+ * Raw descriptor of a virtual file, opening it again if the server's LRU
+ * closed it.  -1 with errno on failure.  Before 18 FileGetRawDesc() does not
+ * open; FileSize() does.
+ */
+static inline int
+saFileGetRawDesc(File file)
+{
+#if PG_VERSION_NUM < 180000
+	if (FileGetRawDesc(file) < 0 && FileSize(file) < 0)
+		return -1;
+#endif
+	return FileGetRawDesc(file);
+}
+
+/*
+ * Let md.c create the segments up to this block as it does in recovery for a
+ * relation that was dropped or truncated later.  mdread() and mdwrite() look
+ * a segment up with the same flags (EXTENSION_CREATE_RECOVERY), and in
+ * recovery a read beyond the end gives zeroes.
+ */
+static inline void
+saCreateSegmentsInRecovery(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
+{
+#if PG_VERSION_NUM < 170000
+	mdread(reln, fork, block, page);
+#else
+	void	   *buffers[1] = {page};
+
+	mdreadv(reln, fork, block, buffers, 1);
+#endif
+}
+
+/* The record of a server setting, NULL if there is none. */
+static inline struct config_generic *
+saFindSetting(const char *name)
+{
+#if PG_VERSION_NUM < 160000
+	struct config_generic **all = get_guc_variables();
+	int			count = GetNumConfigOptions();
+
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	}
+	return NULL;
+#else
+	return find_option(name, false, true, 0);
+#endif
+}
+
+#endif							/* SMGR_ATOMIC_COMPAT_H */

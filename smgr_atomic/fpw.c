@@ -1,0 +1,582 @@
+/*-------------------------------------------------------------------------
+ *
+ * fpw.c
+ *	  The contract between page writes and full-page images, and the states
+ *	  between "not torn-free, images on" and "torn-free, images off".
+ *
+ *	  state		pages	images	left when
+ *	  off		plain	on		driver: mode asks for atomic writes
+ *	  arming	atomic	on		a checkpoint that began afterwards completes
+ *	  active	atomic	off		driver: mode off, or a pause
+ *	  paused	atomic	on		driver: pause over, or mode off
+ *	  disarming	atomic	off,on	a checkpoint that began with images on completes
+ *
+ * Why this is never weaker than stock:
+ *
+ * - Pages are plain only in "off", and "off" is entered only when images have
+ *	 been on since before the redo point of the last completed checkpoint.  So
+ *	 a page that tears has a full image in the WAL that recovery replays.
+ * - Images are off only in "active".  "active" is entered either at start,
+ *	 before any child process exists, with every place flushed to the device
+ *	 (syncfs), or after a checkpoint that began when every process was writing
+ *	 atomically; either way nothing that was written plainly is still on its
+ *	 way to storage.
+ * - A crash forgets the state: it lives in shared memory, never in a file, and
+ *	 sa_fpw_start() decides anew.  WAL written while images were off must then
+ *	 be replayed with atomic writes, whatever mode says now: if the cluster was
+ *	 not shut down cleanly and the storage can, recovery begins in "disarming"
+ *	 rather than "off".  (Replaying WAL that has images with atomic writes is
+ *	 always right.)
+ * - Nothing is written to a configuration file.
+ *
+ * How the server's own full_page_writes changes.  Its shared value is changed
+ * by UpdateFullPageWrites() in the checkpointer only, which logs the change.
+ * There is no hook to run code there, but there is the sync queue: an
+ * unlink request is carried out by the checkpointer right after a checkpoint
+ * that began after the request has completed (SyncPostCheckpoint), which is
+ * precisely the moment the contract speaks of.  Our requests carry the tag of
+ * a relation that cannot exist (all zero) with the action as fork number and
+ * the transition's generation as segment; sa_fpw_unlinkfiletag() takes them
+ * out before md.c sees them.  A request of an earlier generation does nothing.
+ *
+ * Locks.  Everything in FpwShared is protected by its LWLock, but
+ * - images is also read without the lock by the show hook (one byte; an
+ *	 answer from just before or after a change is equally true);
+ * - driver is written and read under the lock, its latch set outside.
+ * The write method (write.c) is changed only while holding the lock.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgwriter.h"
+#include "storage/condition_variable.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "attach.h"
+#include "fpw.h"
+#include "places.h"
+
+typedef struct FpwShared
+{
+	LWLock	   *lock;
+	ConditionVariable changed;	/* broadcast after each change of state */
+	uint32		generation;		/* of the current transition */
+	PGPROC	   *driver;			/* background worker, NULL = none */
+	SaStatus	status;
+} FpwShared;
+
+static FpwShared *shared = NULL;
+
+static const char *const state_names[] = {"off", "arming", "active", "paused", "disarming"};
+static const char *const method_names[] = {"off", "direct", "writethrough"};
+
+const char *
+sa_state_name(SaState state)
+{
+	return state_names[state];
+}
+
+const char *
+sa_method_name(SaWriteMethod method)
+{
+	return method_names[method];
+}
+
+Size
+sa_fpw_shmem_size(void)
+{
+	return sizeof(FpwShared);
+}
+
+/* SHOW full_page_writes, in any process: the value in force. */
+static const char *
+show_full_page_writes(void)
+{
+	return shared->status.images ? "on" : "off";
+}
+
+/* Called from shmem_startup_hook, before sa_fpw_start(). */
+void
+sa_fpw_shmem_init(void)
+{
+	bool		found;
+
+	shared = ShmemInitStruct("smgr_atomic fpw", sizeof(FpwShared), &found);
+	if (found)
+		return;
+	memset(shared, 0, sizeof(FpwShared));
+	shared->lock = &(GetNamedLWLockTranche("smgr_atomic"))->lock;
+	ConditionVariableInit(&shared->changed);
+	shared->status.images = true;
+}
+
+void
+sa_fpw_status(SaStatus *status)
+{
+	LWLockAcquire(shared->lock, LW_SHARED);
+	*status = shared->status;
+	LWLockRelease(shared->lock);
+	if (!sa_manage_full_page_writes)
+		status->images = fullPageWrites;
+}
+
+/* What the current state is waiting for; "" = nothing. */
+const char *
+sa_fpw_waits_for(const SaStatus *status)
+{
+	if (status->state != SA_STATE_OFF && RecoveryInProgress())
+		return status->state == SA_STATE_ACTIVE ? "" : "end of recovery";
+	switch (status->state)
+	{
+		case SA_STATE_ARMING:
+			return "checkpoint, then full-page images go off";
+		case SA_STATE_PAUSED:
+			return "end of the pause";
+		case SA_STATE_DISARMING:
+			return status->images ? "checkpoint with full-page images on" :
+				"checkpoint, then full-page images come on";
+		default:
+			return "";
+	}
+}
+
+/* The number to use for RWF_WRITETHROUGH; 0 = not known. */
+static int
+writethrough_flag(void)
+{
+	return sa_writethrough_flag != 0 ? sa_writethrough_flag : sa_probe_writethrough_flag();
+}
+
+/*
+ * Choose the method for places that are all torn-free.
+ */
+static void
+choose_method(SaMode mode, List *places, SaDecision *decision)
+{
+	ListCell   *lc;
+	const SaPlace *refusing = NULL;
+
+	foreach(lc, places)
+	{
+		const SaPlace *place = lfirst(lc);
+
+		if (!place->probe.writethrough && refusing == NULL)
+			refusing = place;
+	}
+
+	decision->safe = true;
+	if (mode != SA_MODE_DIRECT && refusing == NULL)
+		decision->method = SA_WRITE_THROUGH;
+	else if (mode != SA_MODE_WRITETHROUGH)
+		decision->method = SA_WRITE_DIRECT;
+	else
+	{
+		decision->safe = false;
+		decision->protection = SA_VERDICT_NONE;
+		snprintf(decision->reason, SA_REASON_LEN, "mode writethrough cannot be used in \"%s\": %s",
+				 refusing->probe.path, refusing->probe.writethrough_reason);
+	}
+}
+
+/*
+ * Decide what mode and storage allow now.
+ *
+ * Probes every place (milliseconds each).  With flush, also makes everything
+ * written so far to these filesystems durable, which can take as long as the
+ * device needs, and sets the allocation hints.  Postmaster or worker.
+ */
+void
+sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
+{
+	MemoryContext tmp,
+				old;
+	List	   *places;
+	const SaPlace *weakest;
+	const char *failed;
+	int			rc = 0;
+
+	memset(decision, 0, sizeof(*decision));
+	if (!sa_attached())
+	{
+		snprintf(decision->reason, SA_REASON_LEN, "not attached to the server: %s", sa_attach_reason());
+		return;
+	}
+	if (mode == SA_MODE_OFF)
+	{
+		snprintf(decision->reason, SA_REASON_LEN, "smgr_atomic.mode is off");
+		return;
+	}
+	if (!enableFsync)
+	{
+		snprintf(decision->reason, SA_REASON_LEN, "fsync is off, so nothing is known to be on storage");
+		return;
+	}
+
+	tmp = AllocSetContextCreate(CurrentMemoryContext, "smgr_atomic places", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(tmp);
+	places = sa_places_probe(writethrough_flag());
+	weakest = sa_places_weakest(places);
+	decision->protection = weakest->probe.verdict;
+	snprintf(decision->reason, SA_REASON_LEN, "%s: %s", weakest->probe.path, weakest->probe.reason);
+	if (decision->protection != SA_VERDICT_NONE)
+		choose_method(mode, places, decision);
+	if (decision->safe && flush)
+	{
+		sa_places_prepare(places);
+		rc = sa_places_sync(places, &failed);
+	}
+	if (rc != 0)
+	{
+		decision->safe = false;
+		decision->protection = SA_VERDICT_NONE;
+		snprintf(decision->reason, SA_REASON_LEN, "could not flush the filesystem of \"%s\": %s",
+				 failed, strerror(-rc));
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(tmp);
+}
+
+/*
+ * Was the cluster shut down such that no WAL will be replayed at this start?
+ */
+static bool
+clean_start(void)
+{
+	ControlFileData *control;
+	bool		crc_ok;
+	bool		clean;
+
+	control = get_controlfile(".", &crc_ok);
+	clean = crc_ok && control->state == DB_SHUTDOWNED &&
+		access("backup_label", F_OK) != 0 &&
+		access("standby.signal", F_OK) != 0 &&
+		access("recovery.signal", F_OK) != 0;
+	pfree(control);
+	return clean;
+}
+
+/* Install a status.  Caller holds the lock, or is alone. */
+static void
+set_status(SaState state, const SaDecision *decision)
+{
+	shared->status.state = state;
+	shared->status.since = GetCurrentTimestamp();
+	if (decision == NULL)
+		return;
+	shared->status.method = decision->method;
+	shared->status.protection = decision->protection;
+	strlcpy(shared->status.reason, decision->reason, SA_REASON_LEN);
+}
+
+/*
+ * This process's copy of full_page_writes.  PGC_S_OVERRIDE stays in force
+ * over reloads of the configuration files and is written to none of them.
+ */
+static void
+set_local_images(bool on)
+{
+	SetConfigOption("full_page_writes", on ? "on" : "off", PGC_POSTMASTER, PGC_S_OVERRIDE);
+}
+
+static void
+report_start(const SaDecision *decision)
+{
+	const SaStatus *status = &shared->status;
+
+	if (!sa_manage_full_page_writes)
+	{
+		ereport(LOG,
+				(errmsg("smgr_atomic: full_page_writes is left as configured (%s)",
+						fullPageWrites ? "on" : "off"),
+				 errdetail("Page writes: %s; %s.", sa_method_name(status->method), decision->reason)));
+		if (!fullPageWrites && !decision->safe)
+			ereport(WARNING,
+					(errmsg("full_page_writes is off, but page writes are not atomic"),
+					 errdetail("A crash can tear pages beyond repair."),
+					 errhint("Set smgr_atomic.manage_full_page_writes = on, or full_page_writes = on.")));
+		return;
+	}
+	if (status->state == SA_STATE_ACTIVE)
+		ereport(LOG,
+				(errmsg("smgr_atomic: full_page_writes is off: every page is written atomically (%s, %s)",
+						sa_method_name(decision->method), sa_verdict_name(decision->protection)),
+				 errdetail("Weakest place: %s.", decision->reason)));
+	else
+		ereport(sa_mode == SA_MODE_OFF ? LOG : WARNING,
+				(errmsg("smgr_atomic: full_page_writes is on: %s", decision->reason),
+				 status->state == SA_STATE_DISARMING ?
+				 errdetail("Pages are written atomically until recovery is done and a checkpoint has completed.") : 0));
+}
+
+/*
+ * Decide the state at start, and again after a crash of a backend.
+ *
+ * Postmaster (or standalone server), from shmem_startup_hook, before any
+ * child that could write a page.  FATAL if smgr_atomic.require is on and
+ * images cannot go off.
+ */
+void
+sa_fpw_start(void)
+{
+	struct config_generic *setting = saFindSetting("full_page_writes");
+	SaDecision	decision;
+	SaState		state = SA_STATE_OFF;
+
+	sa_fpw_decide(sa_mode, true, &decision);
+	if (decision.safe)
+		state = SA_STATE_ACTIVE;
+	else if (sa_require)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("smgr_atomic.require is on, but pages cannot be written atomically"),
+				 errdetail("%s.", decision.reason),
+				 errhint("Mend the cause, or set smgr_atomic.require = off to start with full-page images.")));
+	else if (sa_attached() && !clean_start())
+	{
+		SaDecision	recovery;
+
+		/* fsync = off: nothing to keep, but writing atomically harms nobody */
+		sa_fpw_decide(SA_MODE_DIRECT, false, &recovery);
+		if (recovery.safe)
+		{
+			state = SA_STATE_DISARMING;
+			decision.method = recovery.method;
+		}
+	}
+
+	set_status(state, &decision);
+	shared->status.images = state != SA_STATE_ACTIVE;
+	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method, writethrough_flag());
+	if (sa_manage_full_page_writes)
+	{
+		set_local_images(shared->status.images);
+		if (setting != NULL && setting->vartype == PGC_BOOL)
+			((struct config_bool *) setting)->show_hook = show_full_page_writes;
+	}
+	report_start(&decision);
+}
+
+/*
+ * Put the server's shared full_page_writes to the value given.  Checkpointer
+ * only; the caller holds the lock.
+ */
+static void
+change_images(bool on)
+{
+	Assert(LWLockHeldByMeInMode(shared->lock, LW_EXCLUSIVE));
+
+	if (sa_manage_full_page_writes)
+	{
+		set_local_images(on);
+		UpdateFullPageWrites();
+	}
+	shared->status.images = on;
+	ereport(LOG,
+			(errmsg("smgr_atomic: full_page_writes is now %s", on ? "on" : "off")));
+}
+
+/*
+ * Carry out an action.  Checkpointer, after a checkpoint that began after the
+ * request has completed.  What a crash here leaves behind is WAL up to the
+ * last XLOG_FPW_CHANGE record; see "a crash forgets the state" above.
+ */
+static void
+carry_out(SaAction action)
+{
+	SaState		state = shared->status.state;
+
+	/*
+	 * The shutdown checkpoint also comes here, and no WAL may follow it.  The
+	 * next start decides anew.
+	 */
+	if (!XLogInsertAllowed())
+		return;
+	switch (action)
+	{
+		case SA_ACTION_ACTIVATE:
+			if (state != SA_STATE_ARMING && state != SA_STATE_PAUSED)
+				return;
+			change_images(false);
+			set_status(SA_STATE_ACTIVE, NULL);
+			break;
+		case SA_ACTION_PAUSE:
+			if (state != SA_STATE_ACTIVE)
+				return;
+			change_images(true);
+			set_status(SA_STATE_PAUSED, NULL);
+			break;
+		case SA_ACTION_IMAGES_ON:
+			if (state == SA_STATE_DISARMING && !shared->status.images)
+				change_images(true);
+			break;
+		case SA_ACTION_PLAIN:
+			if (state != SA_STATE_DISARMING || !shared->status.images)
+				return;
+			sa_write_set_method(SA_WRITE_PLAIN, 0);
+			shared->status.method = SA_WRITE_PLAIN;
+			set_status(SA_STATE_OFF, NULL);
+			ereport(LOG, (errmsg("smgr_atomic: pages are no longer written atomically")));
+			break;
+	}
+}
+
+/*
+ * Table entry "unlink" of the sync table.  Checkpointer (or a standalone
+ * server), outside critical sections.
+ */
+int
+sa_fpw_unlinkfiletag(const FileTag *ftag, char *path)
+{
+	SaRelFile	none = {0};
+
+	if (memcmp(&saTagRelFile(ftag), &none, sizeof(none)) != 0)
+		return mdunlinkfiletag(ftag, path);
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	if (ftag->segno == shared->generation)
+		carry_out((SaAction) ftag->forknum);
+	LWLockRelease(shared->lock);
+	ConditionVariableBroadcast(&shared->changed);
+	sa_fpw_wake_driver();
+	return 0;
+}
+
+/*
+ * Ask for an action after the next checkpoint, have that checkpoint made, and
+ * wait for it.  Raises an error if the checkpoint fails; the request then
+ * stands for the next one that completes.  Driver only.
+ */
+void
+sa_fpw_after_checkpoint(SaAction action)
+{
+	FileTag		tag;
+
+	memset(&tag, 0, sizeof(tag));
+	tag.handler = SYNC_HANDLER_MD;
+	tag.forknum = (int16) action;
+	LWLockAcquire(shared->lock, LW_SHARED);
+	tag.segno = shared->generation;
+	LWLockRelease(shared->lock);
+
+	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
+	RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_IMMEDIATE | CHECKPOINT_WAIT);
+}
+
+/*
+ * Begin a transition: enter state, make requests of earlier transitions void.
+ * With a decision (arming) also install its method.  Driver only.
+ */
+void
+sa_fpw_begin(SaState state, const SaDecision *decision)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->generation++;
+	set_status(state, decision);
+	if (decision != NULL)
+		sa_write_set_method(decision->method, writethrough_flag());
+	LWLockRelease(shared->lock);
+	ConditionVariableBroadcast(&shared->changed);
+}
+
+/* Go from one atomic method to another; no state changes.  Driver only. */
+void
+sa_fpw_switch_method(const SaDecision *decision)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	Assert(decision->method != SA_WRITE_PLAIN && shared->status.state != SA_STATE_OFF);
+	shared->status.method = decision->method;
+	sa_write_set_method(decision->method, writethrough_flag());
+	LWLockRelease(shared->lock);
+	ereport(LOG, (errmsg("smgr_atomic: pages are now written by method %s", sa_method_name(decision->method))));
+}
+
+/*
+ * Only the reason and the protection change.  Returns whether the reason is a
+ * new one.  Driver only.
+ */
+bool
+sa_fpw_explain(const SaDecision *decision)
+{
+	bool		is_new;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	is_new = strcmp(shared->status.reason, decision->reason) != 0;
+	shared->status.protection = decision->protection;
+	strlcpy(shared->status.reason, decision->reason, SA_REASON_LEN);
+	LWLockRelease(shared->lock);
+	return is_new;
+}
+
+static void
+forget_driver(int code, Datum arg)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->driver = NULL;
+	LWLockRelease(shared->lock);
+}
+
+/* The calling background worker drives transitions until it exits. */
+void
+sa_fpw_set_driver(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->driver = MyProc;
+	LWLockRelease(shared->lock);
+	before_shmem_exit(forget_driver, 0);
+}
+
+void
+sa_fpw_wake_driver(void)
+{
+	LWLockAcquire(shared->lock, LW_SHARED);
+	if (shared->driver != NULL)
+		SetLatch(&shared->driver->procLatch);
+	LWLockRelease(shared->lock);
+}
+
+/* Ask for images on until a time; 0 ends a pause.  The driver acts on it. */
+void
+sa_fpw_set_pause(TimestampTz until)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.paused_until = until;
+	LWLockRelease(shared->lock);
+	sa_fpw_wake_driver();
+}
+
+/*
+ * Wait until a state is reached.  False after timeout_ms milliseconds.
+ */
+bool
+sa_fpw_wait(SaState state, long timeout_ms)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
+	SaStatus	status;
+
+	ConditionVariablePrepareToSleep(&shared->changed);
+	for (;;)
+	{
+		long		left = (long) ((end - GetCurrentTimestamp()) / 1000);
+
+		sa_fpw_status(&status);
+		if (status.state == state || left <= 0)
+			break;
+		(void) ConditionVariableTimedSleep(&shared->changed, left, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
+	return status.state == state;
+}

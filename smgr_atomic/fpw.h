@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * fpw.h
+ *	  The contract between page writes and full-page images.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_FPW_H
+#define SMGR_ATOMIC_FPW_H
+
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "probe.h"
+#include "smgr_atomic.h"
+#include "write.h"
+
+typedef enum SaState
+{
+	SA_STATE_OFF = 0,			/* pages plain, images on */
+	SA_STATE_ARMING,			/* pages atomic, images on, waiting for a checkpoint */
+	SA_STATE_ACTIVE,			/* pages atomic, images off */
+	SA_STATE_PAUSED,			/* pages atomic, images on at a user's request */
+	SA_STATE_DISARMING			/* pages atomic; images on, then a checkpoint */
+} SaState;
+
+/* What the checkpointer is asked to do after a checkpoint has completed. */
+typedef enum SaAction
+{
+	SA_ACTION_ACTIVATE = 1,		/* images off: arming or paused -> active */
+	SA_ACTION_PAUSE,			/* images on: active -> paused */
+	SA_ACTION_IMAGES_ON,		/* images on, still disarming */
+	SA_ACTION_PLAIN				/* disarming -> off */
+} SaAction;
+
+#define SA_REASON_LEN 1024
+
+typedef struct SaStatus
+{
+	SaState		state;
+	TimestampTz since;
+	bool		images;			/* full_page_writes in force */
+	SaWriteMethod method;
+	SaVerdict	protection;
+	TimestampTz paused_until;	/* 0 = not paused */
+	char		reason[SA_REASON_LEN];
+} SaStatus;
+
+/* What storage and settings allow now. */
+typedef struct SaDecision
+{
+	bool		safe;			/* pages can be atomic everywhere */
+	SaWriteMethod method;
+	SaVerdict	protection;
+	char		reason[SA_REASON_LEN];
+} SaDecision;
+
+extern Size sa_fpw_shmem_size(void);
+extern void sa_fpw_shmem_init(void);
+extern void sa_fpw_start(void);
+
+extern void sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision);
+extern void sa_fpw_status(SaStatus *status);
+extern const char *sa_state_name(SaState state);
+extern const char *sa_method_name(SaWriteMethod method);
+extern const char *sa_fpw_waits_for(const SaStatus *status);
+
+/* for the driver of transitions */
+extern void sa_fpw_begin(SaState state, const SaDecision *decision);
+extern void sa_fpw_switch_method(const SaDecision *decision);
+extern bool sa_fpw_explain(const SaDecision *decision);
+extern void sa_fpw_after_checkpoint(SaAction action);
+extern void sa_fpw_set_driver(void);
+
+/* for SQL functions */
+extern void sa_fpw_wake_driver(void);
+extern void sa_fpw_set_pause(TimestampTz until);
+extern bool sa_fpw_wait(SaState state, long timeout_ms);
+
+/* table entry: mdunlinkfiletag() with our requests taken out */
+extern int	sa_fpw_unlinkfiletag(const FileTag *ftag, char *path);
+
+#endif							/* SMGR_ATOMIC_FPW_H */

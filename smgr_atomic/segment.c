@@ -1,0 +1,242 @@
+/*-------------------------------------------------------------------------
+ *
+ * segment.c
+ *	  Descriptors of relation segments, private to each process.
+ *
+ * md.c keeps descriptors of its own for reading, extending and truncating;
+ * ours are opened with other flags.  They come from fd.c, so the server's
+ * limit on open files and its LRU hold for them (before 18 the server offers
+ * no way to touch a virtual file without a system call, so among themselves
+ * our files are closed oldest first rather than least recently used first).
+ *
+ * Invariant: a descriptor of ours never outlives md.c's own for the same fork
+ * of the same SMgrRelation.  The table's close entry drops both; smgrclose(),
+ * smgrrelease() and PROCSIGNAL_BARRIER_SMGRRELEASE all come through it.  So a
+ * relation file that is unlinked and created again under its old name (DROP
+ * DATABASE, relfilenumber reuse) can not be written through an old descriptor
+ * by us where md.c would not.
+ *
+ * A segment that md.c dropped because the relation was truncated may stay
+ * open here.  md.c leaves such a file in place with length 0 until the
+ * relation is dropped, so the descriptor still means the right file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+
+#include "access/xlogutils.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "segment.h"
+
+typedef struct ForkKey
+{
+	SaRelFile	rel;
+	ForkNumber	fork;
+} ForkKey;
+
+typedef struct ForkEntry
+{
+	ForkKey		key;			/* hash key, must be first */
+	int			count;			/* length of segments */
+	SaSegment  *segments;		/* by segment number */
+} ForkEntry;
+
+static HTAB *forks = NULL;
+static MemoryContext context = NULL;
+
+static void
+make_key(ForkKey *key, SMgrRelation reln, ForkNumber fork)
+{
+	memset(key, 0, sizeof(*key));
+	key->rel = saRelFile(reln);
+	key->fork = fork;
+}
+
+static void
+create_table(void)
+{
+	HASHCTL		ctl = {0};
+
+	context = AllocSetContextCreate(TopMemoryContext, "smgr_atomic segments",
+									ALLOCSET_DEFAULT_SIZES);
+	ctl.keysize = sizeof(ForkKey);
+	ctl.entrysize = sizeof(ForkEntry);
+	ctl.hcxt = context;
+	forks = hash_create("smgr_atomic segments", 256, &ctl,
+						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+static ForkEntry *
+get_fork(SMgrRelation reln, ForkNumber fork)
+{
+	ForkKey		key;
+	ForkEntry  *entry;
+	bool		found;
+
+	if (forks == NULL)
+		create_table();
+	make_key(&key, reln, fork);
+	entry = hash_search(forks, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->count = 0;
+		entry->segments = NULL;
+	}
+	return entry;
+}
+
+/* Make entry->segments[segno] exist; a new one is not open. */
+static SaSegment *
+get_slot(ForkEntry *entry, int segno)
+{
+	if (segno >= entry->count)
+	{
+		int			count = segno + 1;
+
+		if (entry->segments == NULL)
+			entry->segments = MemoryContextAlloc(context, count * sizeof(SaSegment));
+		else
+			entry->segments = repalloc(entry->segments, count * sizeof(SaSegment));
+		for (int i = entry->count; i < count; i++)
+			entry->segments[i].file = -1;
+		entry->count = count;
+	}
+	return &entry->segments[segno];
+}
+
+static char *
+segment_path(SMgrRelation reln, ForkNumber fork, int segno)
+{
+	char	   *path = saRelPath(reln, fork);
+
+	return segno == 0 ? path : psprintf("%s.%d", path, segno);
+}
+
+/*
+ * Open a segment file.  In recovery a missing one is created, as md.c does:
+ * WAL may write to a relation that was truncated or dropped later.
+ */
+static File
+open_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, const char *path, int open_flags)
+{
+	File		file = PathNameOpenFile(path, O_RDWR | PG_BINARY | open_flags);
+
+	if (file < 0 && errno == ENOENT && InRecovery)
+	{
+		PGAlignedBlock page;
+
+		saCreateSegmentsInRecovery(reln, fork, block, page.data);
+		file = PathNameOpenFile(path, O_RDWR | PG_BINARY | open_flags);
+	}
+	return file;
+}
+
+/*
+ * Can this very file keep the promise?  Directories were probed, but a
+ * symlink, a mount or an inode flag may have changed since.
+ */
+static void
+check_segment(SaSegment *segment, File file, BlockNumber block, const char *path)
+{
+	int			fd = saFileGetRawDesc(file);
+	int			rc = fd < 0 ? -errno : sa_probe_limits(fd, &segment->limits);
+
+	if (rc == 0 && sa_limits_allow(&segment->limits, BLCKSZ))
+	{
+		SaVerdict	verdict = segment->limits.unit_max_opt >= BLCKSZ ?
+			SA_VERDICT_HARDWARE : SA_VERDICT_SOFTWARE;
+
+		/* hints only save space and time: a failure is not worth a message */
+		(void) sa_probe_prepare_fd(fd, BLCKSZ, verdict);
+		return;
+	}
+
+	FileClose(file);
+	if (rc != 0)
+	{
+		errno = -rc;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not get atomic write limits of file \"%s\" (target block %u): %m",
+						path, block)));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("file \"%s\" is on storage without atomic page writes (target block %u)",
+					path, block),
+			 errdetail("The page was not written, because a crash could tear it; it stays in memory and in WAL. "
+					   "The largest atomic write there is %u bytes.",
+					   segment->limits.dio_mem_align == 0 ? 0 : segment->limits.unit_max),
+			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts, or restart with smgr_atomic.mode = off.")));
+}
+
+/*
+ * Get the segment that holds a block, opened with O_RDWR | open_flags.
+ *
+ * Raises an error that names file and block if it cannot be opened or cannot
+ * be written atomically.  The result is valid until the next call.  Any
+ * process, recovery included; not in a critical section (allocates).
+ */
+SaSegment *
+sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_flags)
+{
+	int			segno = (int) (block / (BlockNumber) RELSEG_SIZE);
+	SaSegment  *segment = get_slot(get_fork(reln, fork), segno);
+	char	   *path;
+	File		file;
+
+	if (segment->file >= 0 && segment->open_flags == open_flags)
+		return segment;
+	if (segment->file >= 0)
+	{
+		File		old = segment->file;
+
+		segment->file = -1;
+		FileClose(old);
+	}
+
+	path = segment_path(reln, fork, segno);
+	file = open_segment(reln, fork, block, path, open_flags);
+	if (file < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" (target block %u): %m", path, block)));
+
+	/* creating segments may have come through sa_segment_close() */
+	segment = get_slot(get_fork(reln, fork), segno);
+	check_segment(segment, file, block, path);
+	segment->file = file;
+	segment->open_flags = open_flags;
+	pfree(path);
+	return segment;
+}
+
+/*
+ * Close what is open of one fork.  The table's close entry calls this; it must
+ * not fail.
+ */
+void
+sa_segment_close(SMgrRelation reln, ForkNumber fork)
+{
+	ForkKey		key;
+	ForkEntry  *entry;
+
+	if (forks == NULL)
+		return;
+	make_key(&key, reln, fork);
+	entry = hash_search(forks, &key, HASH_FIND, NULL);
+	if (entry == NULL)
+		return;
+	for (int i = 0; i < entry->count; i++)
+	{
+		if (entry->segments[i].file >= 0)
+			FileClose(entry->segments[i].file);
+	}
+	if (entry->segments != NULL)
+		pfree(entry->segments);
+	hash_search(forks, &key, HASH_REMOVE, NULL);
+}

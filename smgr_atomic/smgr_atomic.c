@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * smgr_atomic.c
+ *	  Torn-free page writes on an unmodified PostgreSQL server.
+ *
+ * This file opens the rooms in their order; each room's header says what it
+ * does.
+ *
+ *	  postmaster  _PG_init: settings, table swap, shared memory asked for
+ *	  postmaster  shmem_startup_hook: shared memory, probe, decision on
+ *				  full_page_writes (again after a backend's crash)
+ *	  every child inherits all of it by fork
+ *	  driver	  later transitions (background worker)
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "utils/guc.h"
+
+#include "attach.h"
+#include "compat.h"
+#include "driver.h"
+#include "fpw.h"
+#include "segment.h"
+#include "smgr_atomic.h"
+#include "stats.h"
+#include "write.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+int			sa_mode = SA_MODE_AUTO;
+bool		sa_require = false;
+bool		sa_manage_full_page_writes = true;
+int			sa_writethrough_flag = 0;
+bool		sa_preloaded = false;
+
+static const struct config_enum_entry mode_options[] = {
+	{"auto", SA_MODE_AUTO, false},
+	{"direct", SA_MODE_DIRECT, false},
+	{"writethrough", SA_MODE_WRITETHROUGH, false},
+	{"off", SA_MODE_OFF, false},
+	{NULL, 0, false}
+};
+
+static shmem_request_hook_type prev_shmem_request_hook = NULL;
+static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
+
+const char *
+sa_mode_name(SaMode mode)
+{
+	for (const struct config_enum_entry *entry = mode_options; entry->name != NULL; entry++)
+	{
+		if (entry->val == (int) mode)
+			return entry->name;
+	}
+	return "unknown";
+}
+
+/* The entries of the server's tables that are ours. */
+
+SA_DEFINE_WRITE_ENTRY(table_write, sa_write_pages)
+
+static void
+table_close(SMgrRelation reln, ForkNumber fork)
+{
+	sa_segment_close(reln, fork);
+	mdclose(reln, fork);
+}
+
+static void
+attach(void)
+{
+#ifndef SA_NO_ROW_FOR_THIS_MAJOR
+	static const SaSwap smgr[] = {
+		{SA_SMGR_write_pages, table_write},
+		{SA_SMGR_close, table_close},
+		{SA_SMGR_writeback, sa_write_writeback},
+	};
+	static const SaSwap sync[] = {
+		{SA_SYNC_unlink, sa_fpw_unlinkfiletag},
+	};
+
+	(void) sa_attach(smgr, lengthof(smgr), sync, lengthof(sync));
+#else
+	(void) sa_attach(NULL, 0, NULL, 0);
+#endif
+}
+
+static void
+define_settings(void)
+{
+	DefineCustomEnumVariable("smgr_atomic.mode",
+							 "Sets how pages are written atomically.",
+							 "\"auto\" takes the best method that works everywhere, \"off\" leaves pages to the server.",
+							 &sa_mode, SA_MODE_AUTO, mode_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.require",
+							 "Refuses to start the server if pages cannot be written atomically.",
+							 NULL,
+							 &sa_require, false,
+							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.manage_full_page_writes",
+							 "Turns full_page_writes off while every page is written atomically, and on otherwise.",
+							 "If off, full_page_writes is left as configured.",
+							 &sa_manage_full_page_writes, true,
+							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("smgr_atomic.writethrough_flag",
+							"Sets the number of the kernel's RWF_WRITETHROUGH flag.",
+							"0 takes the number from the kernel headers of the build; anything else is for pre-release kernels.",
+							&sa_writethrough_flag, 0, 0, INT_MAX,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("smgr_atomic");
+}
+
+static void
+request_shared_memory(void)
+{
+	if (prev_shmem_request_hook)
+		prev_shmem_request_hook();
+	RequestAddinShmemSpace(sa_stats_shmem_size());
+	RequestAddinShmemSpace(sa_write_shmem_size());
+	RequestAddinShmemSpace(sa_fpw_shmem_size());
+	RequestNamedLWLockTranche("smgr_atomic", 1);
+}
+
+static void
+start_shared_memory(void)
+{
+	if (prev_shmem_startup_hook)
+		prev_shmem_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	sa_stats_shmem_init();
+	sa_write_shmem_init();
+	sa_fpw_shmem_init();
+	LWLockRelease(AddinShmemInitLock);
+	sa_fpw_start();
+}
+
+/*
+ * Loaded by the postmaster (or a standalone server), or too late to be of
+ * use: then nothing is touched and the SQL functions say so.
+ */
+void
+_PG_init(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+	{
+		ereport(WARNING,
+				(errmsg("smgr_atomic does nothing unless it is loaded via shared_preload_libraries"),
+				 errdetail("It has to be in place before the first page is written."),
+				 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
+		return;
+	}
+	sa_preloaded = true;
+	define_settings();
+	attach();
+
+	prev_shmem_request_hook = shmem_request_hook;
+	shmem_request_hook = request_shared_memory;
+	prev_shmem_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = start_shared_memory;
+	if (sa_attached())
+		sa_driver_register();
+}

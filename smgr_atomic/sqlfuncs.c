@@ -1,0 +1,260 @@
+/*-------------------------------------------------------------------------
+ *
+ * sqlfuncs.c
+ *	  The SQL surface: read-only views of the other rooms, and the few calls
+ *	  that ask the driver for something.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_tablespace_d.h"
+#include "commands/tablespace.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "attach.h"
+#include "fpw.h"
+#include "places.h"
+#include "smgr_atomic.h"
+#include "stats.h"
+
+PG_FUNCTION_INFO_V1(smgr_atomic_status);
+PG_FUNCTION_INFO_V1(smgr_atomic_places);
+PG_FUNCTION_INFO_V1(smgr_atomic_probe);
+PG_FUNCTION_INFO_V1(smgr_atomic_stats);
+PG_FUNCTION_INFO_V1(smgr_atomic_stats_reset);
+PG_FUNCTION_INFO_V1(smgr_atomic_pause);
+PG_FUNCTION_INFO_V1(smgr_atomic_resume);
+PG_FUNCTION_INFO_V1(smgr_atomic_wait);
+
+#define PROBE_COLUMNS 12
+#define MAX_PAUSE_MS INT64CONST(86400000)
+
+static void
+require_preload(void)
+{
+	if (!sa_preloaded)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("smgr_atomic must be loaded via shared_preload_libraries"),
+				 errdetail("It has to be in place before the first page is written."),
+				 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
+}
+
+static Datum
+text_datum(const char *value)
+{
+	return CStringGetTextDatum(value);
+}
+
+/* One row: what is asked, what is in force, and why. */
+Datum
+smgr_atomic_status(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[11];
+	bool		nulls[11] = {false};
+	SaStatus	status;
+	char		kernel[128];
+
+	require_preload();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	sa_fpw_status(&status);
+	sa_probe_kernel(kernel, sizeof(kernel));
+	values[0] = BoolGetDatum(sa_attached());
+	values[1] = text_datum(sa_mode_name((SaMode) sa_mode));
+	values[2] = text_datum(sa_method_name(sa_write_method()));
+	values[3] = text_datum(sa_verdict_name(status.protection));
+	values[4] = text_datum(sa_state_name(status.state));
+	values[5] = TimestampTzGetDatum(status.since);
+	values[6] = text_datum(sa_fpw_waits_for(&status));
+	values[7] = text_datum(status.images ? "on" : "off");
+	values[8] = text_datum(status.reason);
+	values[9] = text_datum(kernel);
+	values[10] = text_datum(SA_VERSION);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* The columns that smgr_atomic_probe() and smgr_atomic_places() share. */
+static void
+probe_values(const SaProbe *probe, Datum *values)
+{
+	values[0] = text_datum(probe->path);
+	values[1] = text_datum(probe->filesystem);
+	values[2] = text_datum(probe->device);
+	values[3] = Int64GetDatum(probe->limits.unit_min);
+	values[4] = Int64GetDatum(probe->limits.unit_max);
+	values[5] = Int64GetDatum(probe->limits.unit_max_opt);
+	values[6] = Int64GetDatum(probe->limits.segments_max);
+	values[7] = Int64GetDatum(probe->limits.dio_mem_align);
+	values[8] = Int64GetDatum(probe->limits.dio_offset_align);
+	values[9] = Int64GetDatum(probe->device_unit_max);
+	values[10] = text_datum(sa_verdict_name(probe->verdict));
+	values[11] = text_datum(probe->reason);
+}
+
+static int
+probe_flag(void)
+{
+	return sa_writethrough_flag != 0 ? sa_writethrough_flag : sa_probe_writethrough_flag();
+}
+
+/*
+ * Probe a directory, in use or not.  Creates and removes an unnamed file
+ * there as the server's user.
+ */
+Datum
+smgr_atomic_probe(PG_FUNCTION_ARGS)
+{
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	TupleDesc	desc;
+	Datum		values[PROBE_COLUMNS];
+	bool		nulls[PROBE_COLUMNS] = {false};
+	SaProbe		probe;
+
+	require_preload();
+	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to probe a server directory"),
+				 errhint("Only superusers and members of pg_read_server_files may do this.")));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	sa_probe_directory(path, BLCKSZ, probe_flag(), &probe);
+	probe_values(&probe, values);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* One row for each place the cluster writes pages to, probed now. */
+Datum
+smgr_atomic_places(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	List	   *places;
+	ListCell   *lc;
+
+	require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	places = sa_places_probe(probe_flag());
+	foreach(lc, places)
+	{
+		const SaPlace *place = lfirst(lc);
+		Datum		values[PROBE_COLUMNS + 1];
+		bool		nulls[PROBE_COLUMNS + 1] = {false};
+
+		values[0] = ObjectIdGetDatum(place->tablespace);
+		probe_values(&place->probe, values + 1);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Counters by backend type; types that wrote nothing are left out. */
+Datum
+smgr_atomic_stats(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	require_preload();
+	InitMaterializedSRF(fcinfo, 0);
+	for (int type = 0; type < BACKEND_NUM_TYPES; type++)
+	{
+		SaStats		stats;
+		Datum		values[9];
+		bool		nulls[9] = {false};
+
+		if (!sa_stats_read((BackendType) type, &stats))
+			continue;
+		values[0] = text_datum(GetBackendTypeDesc((BackendType) type));
+		values[1] = Int64GetDatum(stats.pages);
+		values[2] = Int64GetDatum(stats.pages * BLCKSZ);
+		values[3] = Int64GetDatum(stats.retries);
+		values[4] = Int64GetDatum(stats.delegated[SA_DELEGATED_TEMPORARY]);
+		values[5] = Int64GetDatum(stats.delegated[SA_DELEGATED_OFF]);
+		values[6] = Int64GetDatum(stats.errors);
+		values[7] = Float8GetDatum(stats.write_time_us / 1000.0);
+		values[8] = TimestampTzGetDatum(sa_stats_reset_time());
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* Execution is granted to nobody but superusers by the install script. */
+Datum
+smgr_atomic_stats_reset(PG_FUNCTION_ARGS)
+{
+	require_preload();
+	sa_stats_reset();
+	PG_RETURN_VOID();
+}
+
+static int64
+interval_to_ms(const Interval *interval)
+{
+	return (interval->time + (interval->day + interval->month * INT64CONST(30)) * USECS_PER_DAY) / 1000;
+}
+
+static void
+refuse_in_recovery(void)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recovery is in progress"),
+				 errhint("Full-page images are the primary's business; call this there.")));
+}
+
+/* Keep full-page images on for a while; pages stay atomic. */
+Datum
+smgr_atomic_pause(PG_FUNCTION_ARGS)
+{
+	int64		ms = interval_to_ms(PG_GETARG_INTERVAL_P(0));
+
+	require_preload();
+	refuse_in_recovery();
+	if (ms <= 0 || ms > MAX_PAUSE_MS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pause must be longer than zero and at most one day"),
+				 errhint("To keep full-page images on for longer, set smgr_atomic.mode = off.")));
+	sa_fpw_set_pause(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms));
+	PG_RETURN_VOID();
+}
+
+Datum
+smgr_atomic_resume(PG_FUNCTION_ARGS)
+{
+	require_preload();
+	refuse_in_recovery();
+	sa_fpw_set_pause(0);
+	PG_RETURN_VOID();
+}
+
+/* Wait for a state by name; false after the timeout. */
+Datum
+smgr_atomic_wait(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		ms = interval_to_ms(PG_GETARG_INTERVAL_P(1));
+
+	require_preload();
+	for (int state = SA_STATE_OFF; state <= SA_STATE_DISARMING; state++)
+	{
+		if (strcmp(name, sa_state_name((SaState) state)) == 0)
+			PG_RETURN_BOOL(sa_fpw_wait((SaState) state, ms));
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("unknown state \"%s\"", name),
+			 errhint("States are off, arming, active, paused and disarming.")));
+}

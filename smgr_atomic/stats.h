@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * stats.h
+ *	  Shared counters.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_STATS_H
+#define SMGR_ATOMIC_STATS_H
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+
+/* Why a page write was left to md.c. */
+typedef enum SaDelegated
+{
+	SA_DELEGATED_TEMPORARY,		/* temporary relation: never recovered */
+	SA_DELEGATED_OFF,			/* atomic writes are not in force */
+	SA_DELEGATED_REASONS
+} SaDelegated;
+
+/* Counters of one backend type. */
+typedef struct SaStats
+{
+	uint64		pages;			/* written atomically */
+	uint64		retries;		/* EAGAIN and EINTR */
+	uint64		delegated[SA_DELEGATED_REASONS];
+	uint64		errors;
+	uint64		write_time_us;
+} SaStats;
+
+extern Size sa_stats_shmem_size(void);
+extern void sa_stats_shmem_init(void);
+extern void sa_stats_written(uint64 pages, uint64 retries, uint64 time_us);
+extern void sa_stats_delegated(SaDelegated why);
+extern void sa_stats_error(void);
+extern bool sa_stats_read(BackendType type, SaStats *stats);
+extern TimestampTz sa_stats_reset_time(void);
+extern void sa_stats_reset(void);
+
+#endif							/* SMGR_ATOMIC_STATS_H */

@@ -1,0 +1,269 @@
+/*-------------------------------------------------------------------------
+ *
+ * write.c
+ *	  Write pages to their segments, each whole or not at all.
+ *
+ * Every write of an existing page of a permanent or unlogged relation goes
+ * out as one pwritev2() of exactly BLCKSZ with RWF_ATOMIC.  There is no path
+ * from here to a plain write once the method is not SA_WRITE_PLAIN: what the
+ * kernel refuses is an ERROR, the page stays dirty in shared buffers, and the
+ * checkpoint that needs it does not complete.  A short write is an error too;
+ * md.c's loop that writes the rest would break atomicity.
+ *
+ * Temporary relations are left to md.c (they do not survive a crash), and so
+ * is extension: a new page has either a full image in WAL (independent of
+ * full_page_writes) or is fsynced before its transaction commits.  A direct
+ * write to a page that md.c wrote through the page cache is ordered by the
+ * kernel, which writes back and drops the cached range first.
+ *
+ * Sync requests are the ones md.c makes: same tag, same fallback when the
+ * checkpointer's queue is full.
+ *
+ * The method is one word in shared memory, read without a lock before each
+ * write.  Whoever changes it from atomic to plain or back is responsible for
+ * the writes that read the old value just before (fpw.c uses a barrier).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+
+#include "pgstat.h"
+#include "port/atomics.h"
+#include "portability/instr_time.h"
+#include "storage/bufpage.h"
+#include "storage/shmem.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#include "segment.h"
+#include "stats.h"
+#include "write.h"
+
+/* EAGAIN: some tries at once, then with pauses, about ten seconds in all. */
+#define QUICK_RETRIES	16
+#define MAX_RETRIES		(QUICK_RETRIES + 1000)
+#define RETRY_PAUSE_US	10000
+
+/* Alignment of the bounce page: sa_limits_allow() accepts up to this. */
+#define SA_PAGE_ALIGN	BLCKSZ
+
+typedef struct WriteShared
+{
+	pg_atomic_uint32 method;	/* SaWriteMethod */
+	pg_atomic_uint32 writethrough_flag; /* set before the method needs it */
+} WriteShared;
+
+static WriteShared *shared = NULL;
+
+/* PostgreSQL 15 does not align its buffers for direct I/O. */
+static char *bounce_page = NULL;
+
+Size
+sa_write_shmem_size(void)
+{
+	return sizeof(WriteShared);
+}
+
+/* Called from shmem_startup_hook.  Pages are written plainly until told. */
+void
+sa_write_shmem_init(void)
+{
+	bool		found;
+
+	shared = ShmemInitStruct("smgr_atomic write", sizeof(WriteShared), &found);
+	if (found)
+		return;
+	pg_atomic_init_u32(&shared->method, SA_WRITE_PLAIN);
+	pg_atomic_init_u32(&shared->writethrough_flag, 0);
+}
+
+/*
+ * Set the method for all processes.  A write that is under way in another
+ * process may still use the old one.
+ */
+void
+sa_write_set_method(SaWriteMethod method, int writethrough_flag)
+{
+	pg_atomic_write_u32(&shared->writethrough_flag, (uint32) writethrough_flag);
+	pg_write_barrier();
+	pg_atomic_write_u32(&shared->method, method);
+	pg_memory_barrier();
+}
+
+SaWriteMethod
+sa_write_method(void)
+{
+	return shared == NULL ? SA_WRITE_PLAIN : (SaWriteMethod) pg_atomic_read_u32(&shared->method);
+}
+
+/*
+ * Tell the checkpointer that this segment needs an fsync before the next
+ * checkpoint can complete; as register_dirty_segment() in md.c.
+ */
+static void
+register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, File file)
+{
+	FileTag		tag;
+
+	memset(&tag, 0, sizeof(tag));
+	tag.handler = SYNC_HANDLER_MD;
+	tag.forknum = fork;
+	saTagRelFile(&tag) = saRelFile(reln);
+	tag.segno = block / (BlockNumber) RELSEG_SIZE;
+
+	if (RegisterSyncRequest(&tag, SYNC_REQUEST, false))
+		return;
+	ereport(DEBUG1,
+			(errmsg_internal("could not forward fsync request because request queue is full")));
+	if (FileSync(file, WAIT_EVENT_DATA_FILE_SYNC) < 0)
+		ereport(data_sync_elevel(ERROR),
+				(errcode_for_file_access(),
+				 errmsg("could not fsync file \"%s\": %m", FilePathName(file))));
+}
+
+/*
+ * The page where the kernel can take it from: itself if its address is
+ * aligned, else a copy in this process's bounce page.
+ */
+static const void *
+aligned_page(const void *page, uint32 align)
+{
+	if (((uintptr_t) page & (align - 1)) == 0)
+		return page;
+	if (bounce_page == NULL)
+	{
+		char	   *raw = MemoryContextAlloc(TopMemoryContext, BLCKSZ + SA_PAGE_ALIGN);
+
+		bounce_page = (char *) TYPEALIGN(SA_PAGE_ALIGN, raw);
+	}
+	memcpy(bounce_page, page, BLCKSZ);
+	return bounce_page;
+}
+
+/*
+ * One atomic write.  Returns 0 or an errno; counts retries.  EAGAIN means
+ * that the kernel could not drop the cached copy of the range just now.
+ */
+static int
+submit(int fd, const void *page, off_t offset, int flags, uint64 *retries)
+{
+	struct iovec iov = {.iov_base = unconstify(void *, page), .iov_len = BLCKSZ};
+
+	for (*retries = 0;; (*retries)++)
+	{
+		ssize_t		done = pwritev2(fd, &iov, 1, offset, flags);
+
+		if (done == BLCKSZ)
+			return 0;
+		if (done >= 0)
+			return EIO;			/* short: the kernel broke its promise */
+		if ((errno != EAGAIN && errno != EINTR) || *retries >= MAX_RETRIES)
+			return errno;
+		if (errno == EAGAIN && *retries >= QUICK_RETRIES)
+			pg_usleep(RETRY_PAUSE_US);
+	}
+}
+
+static void
+report_failure(int error, BlockNumber block, const char *path)
+{
+	sa_stats_error();
+	errno = error;
+	switch (error)
+	{
+		case ENOSPC:
+		case EDQUOT:
+			ereport(ERROR,
+					(errcode(ERRCODE_DISK_FULL),
+					 errmsg("could not write block %u in file \"%s\": %m", block, path),
+					 errdetail("The page was not written; it stays in memory and in WAL. "
+							   "An atomic overwrite through copy-on-write needs free space for the new copy."),
+					 errhint("Free some space on this filesystem; the page will be written again.")));
+			break;
+		case EINVAL:
+		case EOPNOTSUPP:
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write block %u in file \"%s\" atomically: %m", block, path),
+					 errdetail("The page was not written, because a plain write could tear it; it stays in memory and in WAL."),
+					 errhint("Check with smgr_atomic_probe() whether the storage was changed under the running server; "
+							 "otherwise restart with smgr_atomic.mode = off.")));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write block %u in file \"%s\": %m", block, path),
+					 errdetail("The page was not written; it stays in memory and in WAL.")));
+	}
+}
+
+static void
+write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
+		   bool skipFsync, SaWriteMethod method)
+{
+	bool		direct = method == SA_WRITE_DIRECT;
+	SaSegment  *segment = sa_segment_get(reln, fork, block, direct ? O_DIRECT : 0);
+	int			fd = saFileGetRawDesc(segment->file);
+	off_t		offset = (off_t) BLCKSZ * (block % (BlockNumber) RELSEG_SIZE);
+	int			flags = RWF_ATOMIC;
+	instr_time	start,
+				elapsed;
+	uint64		retries = 0;
+	int			error;
+
+	if (direct)
+		page = aligned_page(page, segment->limits.dio_mem_align);
+	else
+		flags |= (int) pg_atomic_read_u32(&shared->writethrough_flag);
+
+	INSTR_TIME_SET_CURRENT(start);
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
+	error = fd < 0 ? errno : submit(fd, page, offset, flags, &retries);
+	pgstat_report_wait_end();
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+
+	if (error != 0)
+		report_failure(error, block, FilePathName(segment->file));
+	sa_stats_written(1, retries, INSTR_TIME_GET_MICROSEC(elapsed));
+	if (!skipFsync)
+		register_dirty_segment(reln, fork, block, segment->file);
+}
+
+/*
+ * Table entry "write": write nblocks existing pages, from block on.
+ *
+ * pages[i] points to BLCKSZ bytes.  Any process, recovery included, not in a
+ * critical section.  Raises an error that names file and block; pages before
+ * the one that failed are written.
+ */
+void
+sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
+			   const void **pages, BlockNumber nblocks, bool skipFsync)
+{
+	SaWriteMethod method = sa_write_method();
+
+	if (method == SA_WRITE_PLAIN || SmgrIsTemp(reln))
+	{
+		if (shared != NULL)
+			sa_stats_delegated(SmgrIsTemp(reln) ? SA_DELEGATED_TEMPORARY : SA_DELEGATED_OFF);
+		saMdWritePages(reln, fork, block, pages, nblocks, skipFsync);
+		return;
+	}
+	for (BlockNumber i = 0; i < nblocks; i++)
+		write_page(reln, fork, block + i, pages[i], skipFsync, method);
+}
+
+/*
+ * Table entry "writeback": a page written directly has left the page cache
+ * already, so there is nothing to start.
+ */
+void
+sa_write_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks)
+{
+	if (sa_write_method() == SA_WRITE_PLAIN || SmgrIsTemp(reln))
+		mdwriteback(reln, fork, block, nblocks);
+}
