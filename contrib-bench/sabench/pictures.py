@@ -64,7 +64,7 @@ def _tics(plan, step, labels):
                                     7200, 10 ** 9) if value >= wanted)
     return ', '.join(f'"{second if labels else ""}" {number * step + second:.2f}'
                      for number in range(plan.rounds)
-                     for second in range(0, plan.duration + 1, min(size, plan.duration)))
+                     for second in range(0, plan.duration, size))
 
 
 def _rounds(plan, step):
@@ -106,13 +106,13 @@ if (kind eq "svg") {{
   set output "tps.png"
 }}
 set multiplot
-set lmargin at screen 0.105
+set lmargin at screen 0.115
 set rmargin at screen 0.985
 set border 3 lc rgb "{INK}"
 set xrange [0:{end:.2f}]
-set key at screen 0.105, screen 0.905 horizontal left Left reverse textcolor rgb "{INK}" \
+set key at screen 0.115, screen 0.905 horizontal left Left reverse textcolor rgb "{INK}" \
   samplen 2 font ",12"
-set label 100 "{_title(plan)}" at screen 0.105, screen 0.97 textcolor rgb "{INK}" font ",12"
+set label 100 "{_title(plan)}" at screen 0.115, screen 0.965 textcolor rgb "{INK}" font ",12"
 set tmargin at screen 0.86
 set bmargin at screen 0.25
 set yrange [0:{top * 1.12:.2f}]
@@ -133,7 +133,7 @@ set bmargin at screen 0.115
 set yrange [{-len(arms) + 0.4:.1f}:0.6]
 set xtics ({_tics(plan, step, True)})
 set xlabel "seconds since the start of the round" textcolor rgb "{INK}"
-set label "checkpoints" at screen 0.08, screen 0.17 right textcolor rgb "{INK}" font ",11"
+set label "checkpoints" at screen 0.1, screen 0.17 right textcolor rgb "{INK}" font ",11"
 plot {bars}
 unset arrow
 unset label

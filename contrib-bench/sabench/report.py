@@ -2,6 +2,7 @@
 
 import csv
 import json
+import textwrap
 from dataclasses import dataclass
 
 from . import statistics
@@ -20,37 +21,37 @@ class Metric:
 SECTIONS = (
     ('Throughput', (
         Metric('tps', 'TPS', 'more'),
-        Metric('second_sd', 'TPS per second: standard deviation', 'less'),
-        Metric('second_cv', 'TPS per second: coefficient of variation', 'less', 3),
-        Metric('second_min', 'TPS in the slowest second', 'more'),
+        Metric('second_sd', 'standard deviation of seconds', 'less'),
+        Metric('second_cv', 'coefficient of variation', 'less', 3),
+        Metric('second_min', 'slowest second, TPS', 'more'),
         Metric('slow_seconds', 'seconds below half the median'),
         Metric('failed', 'failed transactions'))),
     ('Latency, ms', (
         Metric('p50_ms', 'p50', 'less', 1), Metric('p95_ms', 'p95', 'less', 1),
         Metric('p99_ms', 'p99', 'less', 1), Metric('max_ms', 'max', 'less', 1))),
     ('WAL', (
-        Metric('wal_bytes', 'WAL, MB', 'less', 1, 1e6),
-        Metric('wal_per_transaction', 'WAL per transaction, bytes', 'less'),
+        Metric('wal_bytes', 'written, MB', 'less', 1, 1e6),
+        Metric('wal_per_transaction', 'bytes per transaction', 'less'),
         Metric('images', 'full-page images'))),
     ('Checkpoints and pages', (
         Metric('checkpoints_begun', 'checkpoints begun'),
         Metric('checkpoints_finished', 'checkpoints finished'),
         Metric('checkpoint_write_s', 'checkpoints writing, s', '', 1),
         Metric('checkpoint_sync_s', 'checkpoints syncing, s', '', 2),
-        Metric('buffers_checkpoint', 'pages written by the checkpointer'),
-        Metric('buffers_bgwriter', 'pages written by the background writer'),
-        Metric('buffers_backend', 'pages written by sessions'))),
+        Metric('buffers_checkpoint', 'pages by the checkpointer'),
+        Metric('buffers_bgwriter', 'pages by the background writer'),
+        Metric('buffers_backend', 'pages by sessions'))),
     ('Device', (
         Metric('device_write_bytes', 'written, MB', '', 1, 1e6),
         Metric('device_writes', 'write operations'),
         Metric('device_flushes', 'flushes'),
-        Metric('device_bytes_per_transaction', 'bytes written per transaction', 'less'),
+        Metric('device_bytes_per_transaction', 'bytes per transaction', 'less'),
         Metric('device_read_bytes', 'read, MB', '', 1, 1e6),
         Metric('drain_s', 'until all was on disk, s', 'less', 1),
         Metric('drained_bytes_per_transaction', 'bytes per transaction until then', 'less'))),
 )
 
-LEGEND = ('Median over rounds (lowest–highest). Ratios are against the first arm, round by round; '
+LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; '
           '"~" marks one whose rounds disagree about the direction.')
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
@@ -80,6 +81,15 @@ def summarise(plan, records):
 
 def number(value, digits):
     return f'{value:,.{digits}f}'
+
+
+def short_text(entry, metric):
+    """"1,523 ±3%", half the distance from lowest to highest; a dash where there is no value."""
+    if entry is None:
+        return '–'
+    middle, half = entry['median'], (entry['high'] - entry['low']) / 2
+    spread = f' ±{half / middle:.0%}' if middle and entry['rounds'] > 1 else ''
+    return number(middle / metric.divide, metric.digits) + spread
 
 
 def value_text(entry, metric):
@@ -113,7 +123,7 @@ def factor(value):
     return f'{value:.1f}' if value >= 10 else f'{value:.2f}'
 
 
-def rows(plan, summary):
+def rows(plan, summary, show=value_text):
     """Yield (section, None) and (label, [(value, ratio), ...]); rows without values are left out."""
     names = [arm.name for arm in plan.arm_list()]
     for title, metrics in SECTIONS:
@@ -121,7 +131,7 @@ def rows(plan, summary):
         for metric in metrics:
             entries = [summary[name].get(metric.key) for name in names]
             if any(entries):
-                yield metric.label, [(value_text(entry, metric),
+                yield metric.label, [(show(entry, metric),
                                       ratio_text(entry, metric) if position else '')
                                      for position, entry in enumerate(entries)]
 
@@ -135,7 +145,7 @@ def letters(plan):
 def text_table(plan, summary):
     """The table for a terminal."""
     arms = plan.arm_list()
-    body = list(rows(plan, summary))
+    body = list(rows(plan, summary, short_text))
     heads = [f'{letter} {arm.title}' for letter, arm in zip(letters(plan), arms)]
     label = max(len(name) for name, _ in body) + 3
     widths = []
@@ -176,14 +186,13 @@ def markdown_table(plan, summary):
     return '\n'.join(result)
 
 
-def notes(plan, summary):
-    """Sentences a reader needs beside the table."""
-    result = [LEGEND]
+def notes(plan, summary, spread):
+    """Sentences a reader needs beside the table; spread says how the table shows it."""
+    result = [LEGEND.format(spread=spread)]
     result += [f'{letter} {arm.title}: {arm.warning}.'
                for letter, arm in zip(letters(plan), plan.arm_list()) if arm.warning]
-    unfinished = [entry for figures in summary.values() for entry in [figures]
-                  if entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']]
-    if unfinished:
+    if any(entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
+           for entry in summary.values()):
         result.append(UNFINISHED)
     if not plan.drain:
         result.append(BUFFERED)
@@ -210,9 +219,13 @@ def conditions(plan, environment):
 def write(plan, records, environment, directory):
     """Write all reports into directory; returns what the terminal shows."""
     summary = summarise(plan, records)
-    head, tail = conditions(plan, environment), notes(plan, summary)
-    shown = '\n'.join(head + ['', text_table(plan, summary)] + tail)
+    head = conditions(plan, environment)
+    tail = notes(plan, summary, '± is half the distance from the lowest round to the highest')
+    table = text_table(plan, summary)
+    width = max(len(line) for line in table.splitlines())
+    shown = '\n'.join(_wrap(head, width) + ['', table] + _wrap(tail, width))
     (directory / 'table.txt').write_text(shown + '\n')
+    tail = notes(plan, summary, 'lowest and highest in parentheses')
     (directory / 'report.md').write_text('\n\n'.join(
         ['# TPS over time', '![TPS over time](tps.svg)', '# Figures', markdown_table(plan, summary)]
         + tail + ['# Conditions'] + head + ['Repeat:', f'    {plan.command()}']) + '\n')
@@ -221,6 +234,10 @@ def write(plan, records, environment, directory):
         {'command': plan.command(), 'environment': environment, 'plan': vars(plan),
          'summary': summary, 'runs': records}, indent=1) + '\n')
     return shown
+
+
+def _wrap(lines, width):
+    return [part for line in lines for part in textwrap.wrap(line, width)]
 
 
 def _write_runs(path, records):
