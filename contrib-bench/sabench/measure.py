@@ -215,12 +215,20 @@ def compress(directory):
 # ---- machine -----------------------------------------------------------------------------
 
 def busy():
-    """Seconds of processor time used and stolen since boot, and the load average."""
+    """Seconds of processor time since boot, by what they went to."""
     words = pathlib.Path('/proc/stat').read_text().split('\n', 1)[0].split()[1:]
     tick = os.sysconf('SC_CLK_TCK')
     numbers = [int(word) / tick for word in words]
     return {'cpu_used_s': sum(numbers[:3]) + sum(numbers[5:7]), 'cpu_idle_s': numbers[3],
             'cpu_iowait_s': numbers[4], 'cpu_stolen_s': numbers[7]}
+
+
+def background(seconds=1.0):
+    """Share of the processors that others use now; ask while nothing of ours runs."""
+    before = busy()
+    time.sleep(seconds)
+    used = difference(before, busy())['cpu_used_s']
+    return min(used / (seconds * os.cpu_count()), 1.0)
 
 
 def _output(*command):

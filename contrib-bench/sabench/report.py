@@ -53,6 +53,7 @@ SECTIONS = (
 
 LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; '
           '"~" marks one whose rounds disagree about the direction.')
+BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
 BUFFERED = ('Device figures count what reached the device during the run. Stock leaves pages in the '
@@ -220,12 +221,13 @@ def write(plan, records, environment, directory):
     """Write all reports into directory; returns what the terminal shows."""
     summary = summarise(plan, records)
     head = conditions(plan, environment)
-    tail = notes(plan, summary, '± is half the distance from the lowest round to the highest')
+    noise = _noise(records)
+    tail = notes(plan, summary, '± is half the distance from the lowest round to the highest') + noise
     table = text_table(plan, summary)
     width = max(len(line) for line in table.splitlines())
     shown = '\n'.join(_wrap(head, width) + ['', table] + _wrap(tail, width))
     (directory / 'table.txt').write_text(shown + '\n')
-    tail = notes(plan, summary, 'lowest and highest in parentheses')
+    tail = notes(plan, summary, 'lowest and highest in parentheses') + noise
     (directory / 'report.md').write_text('\n\n'.join(
         ['# TPS over time', '![TPS over time](tps.svg)', '# Figures', markdown_table(plan, summary)]
         + tail + ['# Conditions'] + head + ['Repeat:', f'    {plan.command()}']) + '\n')
@@ -234,6 +236,19 @@ def write(plan, records, environment, directory):
         {'command': plan.command(), 'environment': environment, 'plan': vars(plan),
          'summary': summary, 'runs': records}, indent=1) + '\n')
     return shown
+
+
+def _noise(records):
+    """A warning when other programs were at work."""
+    most = max(record['machine']['background_cpu'] for record in records)
+    stolen = max(record['machine']['cpu_stolen_s'] / max(record['machine']['cpu_used_s'], 1)
+                 for record in records)
+    result = []
+    if most > BUSY_SHARE:
+        result.append(f'NOISY: just before a run other programs used {most:.0%} of the processors.')
+    if stolen > BUSY_SHARE:
+        result.append(f'NOISY: the host took {stolen:.0%} of the processor time of a run away.')
+    return result
 
 
 def _wrap(lines, width):
@@ -245,8 +260,8 @@ def _write_runs(path, records):
     names = list(dict.fromkeys(name for record in records for name in record['figures']))
     with path.open('w', newline='') as file:
         writer = csv.writer(file)
-        writer.writerow(['round', 'arm', 'load_average_before', 'cpu_used_s', 'cpu_stolen_s', *names])
+        machine = ['background_cpu', 'cpu_used_s', 'cpu_stolen_s']
+        writer.writerow(['round', 'arm', *machine, *names])
         for record in sorted(records, key=lambda item: (item['round'], item['arm'])):
-            writer.writerow([record['round'], record['arm'], record['load_average_before'][0],
-                             record['machine']['cpu_used_s'], record['machine']['cpu_stolen_s'],
-                             *(record['figures'].get(name) for name in names)])
+            writer.writerow([record['round'], record['arm'],
+                             *(record['machine'][name] for name in machine), *(record['figures'].get(name) for name in names)])

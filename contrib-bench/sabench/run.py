@@ -178,11 +178,13 @@ class Comparison:
         self.progress.say('restoring the data')
         data = self.place.path / 'data'
         volume.restore(self.place.path / 'template', data)
+        background = measure.background()
         with self._server(data, self._settings(arm.settings), directory / 'server.log') as running:
             try:
                 record = self._measured(running, number, arm, directory)
             finally:
                 self.place.unlimit()
+        record['machine']['background_cpu'] = background
         _write_json(self._record(number, arm), record)
         result = record['figures']
         self.progress.note(f'round {number}/{self.plan.rounds} · {arm.name:<12} '
@@ -204,7 +206,7 @@ class Comparison:
         self.place.limit(plan.disk())
         before, machine = measure.snapshot(running, self.device), measure.busy()
         library = measure.library_stats(running) if arm.library else None
-        launched, load_average = time.time(), os.getloadavg()
+        launched = time.time()
         with sampler.Sampler(self.device) as sampled:
             text, progress_tps = load.measure(running, plan, seed, directory, self.rate,
                                               self._show)
@@ -225,7 +227,7 @@ class Comparison:
         summary = load.summary(text)
         return {'round': number, 'arm': arm.name, 'seed': seed, 'start': start,
                 'sample_rate': self.rate, 'checks': checks, 'counters': counters,
-                'library': library, 'machine': machine, 'load_average_before': load_average,
+                'library': library, 'machine': machine,
                 'checkpoints': points, 'tps_per_second': tps,
                 'figures': figures.of_run(plan, summary, latencies, tps, counters, points,
                                           drained)}

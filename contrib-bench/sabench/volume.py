@@ -44,7 +44,7 @@ class Directory(Place):
     """A new directory inside one that the user named."""
 
     def __init__(self, directory, owner):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix='smgr_atomic-bench-', dir=directory))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix='sabench-', dir=directory))
         _give(self.path, owner)
 
     def close(self):
@@ -55,7 +55,7 @@ class Volume(Place):
     """A filesystem of its own on a loop device, made with lab/volume."""
 
     def __init__(self, work_dir, size_mb, filesystem, mkfs_options, owner):
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix='smgr_atomic-bench-', dir=work_dir))
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix='sabench-', dir=work_dir))
         self.work.chmod(0o711)
         self.path = self.work / 'volume'
         self.limited = False
