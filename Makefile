@@ -12,6 +12,8 @@ OBJS = \
 	smgr_atomic/attach.o \
 	smgr_atomic/driver.o \
 	smgr_atomic/fpw.o \
+	smgr_atomic/guard.o \
+	smgr_atomic/interlock.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \
 	smgr_atomic/segment.o \

@@ -32,7 +32,7 @@
 
 #define RESTART_SECONDS 2
 
-/* A reload has not been acted on yet. */
+/* A reload, or a request to look at storage again, not acted on yet. */
 static bool settings_changed = false;
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
@@ -106,6 +106,13 @@ arm(void)
 static void
 disarm(const SaStatus *status)
 {
+	if (sa_mode == SA_MODE_OFF)
+	{
+		SaDecision	decision;
+
+		sa_fpw_decide(sa_mode, false, &decision);
+		(void) sa_fpw_explain(&decision);
+	}
 	sa_fpw_begin(SA_STATE_DISARMING, NULL);
 	if (!status->images)
 		sa_fpw_after_checkpoint(SA_ACTION_IMAGES_ON);
@@ -135,9 +142,10 @@ step(void)
 {
 	SaStatus	status;
 	bool		paused;
-	bool		wanted = sa_mode != SA_MODE_OFF;
+	bool		wanted;
 
 	sa_fpw_status(&status);
+	wanted = sa_mode != SA_MODE_OFF && status.holds == 0;
 	paused = status.paused_until > GetCurrentTimestamp();
 	switch (status.state)
 	{
@@ -187,15 +195,18 @@ until_pause_ends(void)
 static void
 settle(void)
 {
+	static uint32 rechecks_seen = 0;
 	SaStatus	before,
 				after;
 
 	do
 	{
 		sa_fpw_status(&before);
+		settings_changed |= before.rechecks != rechecks_seen;
+		rechecks_seen = before.rechecks;
 		step();
 		sa_fpw_status(&after);
-	} while (before.state != after.state);
+	} while (before.state != after.state || before.rechecks != after.rechecks);
 	settings_changed = false;
 }
 

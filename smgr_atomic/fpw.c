@@ -16,17 +16,17 @@
  * - Pages are plain only in "off", and "off" is entered only when images have
  *	 been on since before the redo point of the last completed checkpoint.  So
  *	 a page that tears has a full image in the WAL that recovery replays.
- * - Images are off only in "active".  "active" is entered either at start,
- *	 before any child process exists, with every place flushed to the device
- *	 (syncfs), or after a checkpoint that began when every process was writing
- *	 atomically; either way nothing that was written plainly is still on its
- *	 way to storage.
+ * - Images are off only in "active", which is entered only after a checkpoint
+ *	 that began when every process was writing atomically.  So nothing that
+ *	 was written plainly is still on its way to storage.  What other programs
+ *	 wrote before the server started (a restored backup) is covered by a
+ *	 syncfs() of every place before that checkpoint.
  * - A crash forgets the state: it lives in shared memory, never in a file, and
- *	 sa_fpw_start() decides anew.  WAL written while images were off must then
- *	 be replayed with atomic writes, whatever mode says now: if the cluster was
- *	 not shut down cleanly and the storage can, recovery begins in "disarming"
- *	 rather than "off".  (Replaying WAL that has images with atomic writes is
- *	 always right.)
+ *	 every start begins with images on.  WAL written while images were off must
+ *	 be replayed with atomic writes, whatever mode says now: a start that may
+ *	 replay WAL begins in "arming" or "disarming" if the storage can, not in
+ *	 "off"; where it cannot, the interlock record stops recovery.  (Replaying
+ *	 WAL that has images with atomic writes is always right.)
  * - Nothing is written to a configuration file.
  *
  * How the server's own full_page_writes changes.  Its shared value is changed
@@ -36,8 +36,14 @@
  * that began after the request has completed (SyncPostCheckpoint), which is
  * precisely the moment the contract speaks of.  Our requests carry the tag of
  * a relation that cannot exist (all zero) with the action as fork number and
- * the transition's generation as segment; sa_fpw_unlinkfiletag() takes them
+ * the transition's generation as segment; the table entries below take them
  * out before md.c sees them.  A request of an earlier generation does nothing.
+ *
+ * The interlock record (interlock.c) must be in the WAL between the redo point
+ * and the end of every checkpoint made while images are off.  Therefore each
+ * checkpoint leaves two requests for the next one: a sync request, which logs
+ * the record when that checkpoint syncs files, and an unlink request
+ * (SA_ACTION_INTERLOCK), which leaves the next two.
  *
  * Locks.  Everything in FpwShared is protected by its LWLock, but
  * - images is also read without the lock by the show hook (one byte; an
@@ -68,6 +74,7 @@
 
 #include "attach.h"
 #include "fpw.h"
+#include "interlock.h"
 #include "places.h"
 
 typedef struct FpwShared
@@ -310,9 +317,9 @@ report_start(const SaDecision *decision)
 					 errhint("Set smgr_atomic.manage_full_page_writes = on, or full_page_writes = on.")));
 		return;
 	}
-	if (status->state == SA_STATE_ACTIVE)
+	if (status->state == SA_STATE_ARMING)
 		ereport(LOG,
-				(errmsg("smgr_atomic: full_page_writes is off: every page is written atomically (%s, %s)",
+				(errmsg("smgr_atomic: every page is written atomically (%s, %s); full_page_writes goes off after the first checkpoint",
 						sa_method_name(decision->method), sa_verdict_name(decision->protection)),
 				 errdetail("Weakest place: %s.", decision->reason)));
 	else
@@ -338,7 +345,7 @@ sa_fpw_start(void)
 
 	sa_fpw_decide(sa_mode, true, &decision);
 	if (decision.safe)
-		state = SA_STATE_ACTIVE;
+		state = SA_STATE_ARMING;
 	else if (sa_require)
 		ereport(FATAL,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -359,11 +366,11 @@ sa_fpw_start(void)
 	}
 
 	set_status(state, &decision);
-	shared->status.images = state != SA_STATE_ACTIVE;
+	shared->status.images = true;
 	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method, writethrough_flag());
 	if (sa_manage_full_page_writes)
 	{
-		set_local_images(shared->status.images);
+		set_local_images(true);
 		if (setting != NULL && setting->vartype == PGC_BOOL)
 			((struct config_bool *) setting)->show_hook = show_full_page_writes;
 	}
@@ -389,6 +396,35 @@ change_images(bool on)
 			(errmsg("smgr_atomic: full_page_writes is now %s", on ? "on" : "off")));
 }
 
+/* A request of ours for the checkpointer. */
+static void
+make_tag(FileTag *tag, SaAction action, uint32 generation)
+{
+	memset(tag, 0, sizeof(*tag));
+	tag->handler = SYNC_HANDLER_MD;
+	tag->forknum = (int16) action;
+	tag->segno = generation;
+}
+
+static bool
+is_ours(const FileTag *tag)
+{
+	SaRelFile	none = {0};
+
+	return memcmp(&saTagRelFile(tag), &none, sizeof(none)) == 0;
+}
+
+/* Have the next checkpoint log the interlock record, and so on. */
+static void
+request_interlock(void)
+{
+	FileTag		tag;
+
+	make_tag(&tag, SA_ACTION_INTERLOCK, shared->generation);
+	RegisterSyncRequest(&tag, SYNC_REQUEST, true);
+	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
+}
+
 /*
  * Carry out an action.  Checkpointer, after a checkpoint that began after the
  * request has completed.  What a crash here leaves behind is WAL up to the
@@ -410,8 +446,10 @@ carry_out(SaAction action)
 		case SA_ACTION_ACTIVATE:
 			if (state != SA_STATE_ARMING && state != SA_STATE_PAUSED)
 				return;
+			sa_interlock_log();
 			change_images(false);
 			set_status(SA_STATE_ACTIVE, NULL);
+			request_interlock();
 			break;
 		case SA_ACTION_PAUSE:
 			if (state != SA_STATE_ACTIVE)
@@ -428,8 +466,13 @@ carry_out(SaAction action)
 				return;
 			sa_write_set_method(SA_WRITE_PLAIN, 0);
 			shared->status.method = SA_WRITE_PLAIN;
+			shared->status.protection = SA_VERDICT_NONE;
 			set_status(SA_STATE_OFF, NULL);
 			ereport(LOG, (errmsg("smgr_atomic: pages are no longer written atomically")));
+			break;
+		case SA_ACTION_INTERLOCK:
+			if (state == SA_STATE_ACTIVE)
+				request_interlock();
 			break;
 	}
 }
@@ -441,9 +484,7 @@ carry_out(SaAction action)
 int
 sa_fpw_unlinkfiletag(const FileTag *ftag, char *path)
 {
-	SaRelFile	none = {0};
-
-	if (memcmp(&saTagRelFile(ftag), &none, sizeof(none)) != 0)
+	if (!is_ours(ftag))
 		return mdunlinkfiletag(ftag, path);
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -452,6 +493,22 @@ sa_fpw_unlinkfiletag(const FileTag *ftag, char *path)
 	LWLockRelease(shared->lock);
 	ConditionVariableBroadcast(&shared->changed);
 	sa_fpw_wake_driver();
+	return 0;
+}
+
+/*
+ * Table entry "sync" of the sync table.  Checkpointer, in the sync phase of a
+ * checkpoint: after its redo point, before its end.
+ */
+int
+sa_fpw_syncfiletag(const FileTag *ftag, char *path)
+{
+	if (!is_ours(ftag))
+		return mdsyncfiletag(ftag, path);
+
+	strlcpy(path, "smgr_atomic interlock", MAXPGPATH);
+	if (!shared->status.images && XLogInsertAllowed())
+		sa_interlock_log();
 	return 0;
 }
 
@@ -465,11 +522,8 @@ sa_fpw_after_checkpoint(SaAction action)
 {
 	FileTag		tag;
 
-	memset(&tag, 0, sizeof(tag));
-	tag.handler = SYNC_HANDLER_MD;
-	tag.forknum = (int16) action;
 	LWLockAcquire(shared->lock, LW_SHARED);
-	tag.segno = shared->generation;
+	make_tag(&tag, action, shared->generation);
 	LWLockRelease(shared->lock);
 
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
@@ -554,6 +608,58 @@ sa_fpw_set_pause(TimestampTz until)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->status.paused_until = until;
+	LWLockRelease(shared->lock);
+	sa_fpw_wake_driver();
+}
+
+/* Have the driver look at storage again. */
+void
+sa_fpw_recheck(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.rechecks++;
+	LWLockRelease(shared->lock);
+	sa_fpw_wake_driver();
+}
+
+static bool holding = false;
+
+static void
+release_at_exit(int code, Datum arg)
+{
+	sa_fpw_release();
+}
+
+/*
+ * Ask for the state "off" while this session does something that atomic
+ * writes cannot cover.  The driver disarms; wait for it with sa_fpw_wait().
+ * Ends with sa_fpw_release() or with the session.
+ */
+void
+sa_fpw_hold(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(release_at_exit, 0);
+	registered = true;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.holds++;
+	holding = true;
+	LWLockRelease(shared->lock);
+	sa_fpw_wake_driver();
+}
+
+/* End what sa_fpw_hold() began; nothing if it did not. */
+void
+sa_fpw_release(void)
+{
+	if (!holding)
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.holds--;
+	shared->status.rechecks++;
+	holding = false;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();
 }

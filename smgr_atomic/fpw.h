@@ -30,7 +30,8 @@ typedef enum SaAction
 	SA_ACTION_ACTIVATE = 1,		/* images off: arming or paused -> active */
 	SA_ACTION_PAUSE,			/* images on: active -> paused */
 	SA_ACTION_IMAGES_ON,		/* images on, still disarming */
-	SA_ACTION_PLAIN				/* disarming -> off */
+	SA_ACTION_PLAIN,			/* disarming -> off */
+	SA_ACTION_INTERLOCK			/* keep the interlock record coming; see fpw.c */
 } SaAction;
 
 #define SA_REASON_LEN 1024
@@ -43,6 +44,8 @@ typedef struct SaStatus
 	SaWriteMethod method;
 	SaVerdict	protection;
 	TimestampTz paused_until;	/* 0 = not paused */
+	int			holds;			/* sessions that need full-page images on now */
+	uint32		rechecks;		/* counts requests to look at storage again */
 	char		reason[SA_REASON_LEN];
 } SaStatus;
 
@@ -77,7 +80,13 @@ extern void sa_fpw_wake_driver(void);
 extern void sa_fpw_set_pause(TimestampTz until);
 extern bool sa_fpw_wait(SaState state, long timeout_ms);
 
-/* table entry: mdunlinkfiletag() with our requests taken out */
+/* for the guard of CREATE TABLESPACE */
+extern void sa_fpw_hold(void);
+extern void sa_fpw_release(void);
+extern void sa_fpw_recheck(void);
+
+/* table entries: those of md.c with our requests taken out */
+extern int	sa_fpw_syncfiletag(const FileTag *ftag, char *path);
 extern int	sa_fpw_unlinkfiletag(const FileTag *ftag, char *path);
 
 #endif							/* SMGR_ATOMIC_FPW_H */

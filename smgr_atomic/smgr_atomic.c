@@ -7,10 +7,10 @@
  * does.
  *
  *	  postmaster  _PG_init: settings, table swap, shared memory asked for
- *	  postmaster  shmem_startup_hook: shared memory, probe, decision on
- *				  full_page_writes (again after a backend's crash)
+ *	  postmaster  shmem_startup_hook: shared memory, probe, first state of the
+ *				  contract (again after a backend's crash)
  *	  every child inherits all of it by fork
- *	  driver	  later transitions (background worker)
+ *	  driver	  transitions, the first one included (background worker)
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +29,8 @@
 #include "compat.h"
 #include "driver.h"
 #include "fpw.h"
+#include "guard.h"
+#include "interlock.h"
 #include "segment.h"
 #include "smgr_atomic.h"
 #include "stats.h"
@@ -42,6 +44,9 @@ int			sa_mode = SA_MODE_AUTO;
 bool		sa_require = false;
 bool		sa_manage_full_page_writes = true;
 int			sa_writethrough_flag = 0;
+int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
+bool		sa_wal_interlock = true;
+bool		sa_allow_unsafe_standby = false;
 bool		sa_preloaded = false;
 
 static const struct config_enum_entry mode_options[] = {
@@ -49,6 +54,12 @@ static const struct config_enum_entry mode_options[] = {
 	{"direct", SA_MODE_DIRECT, false},
 	{"writethrough", SA_MODE_WRITETHROUGH, false},
 	{"off", SA_MODE_OFF, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry unsafe_options[] = {
+	{"error", SA_UNSAFE_ERROR, false},
+	{"demote", SA_UNSAFE_DEMOTE, false},
 	{NULL, 0, false}
 };
 
@@ -87,6 +98,7 @@ attach(void)
 		{SA_SMGR_writeback, sa_write_writeback},
 	};
 	static const SaSwap sync[] = {
+		{SA_SYNC_sync, sa_fpw_syncfiletag},
 		{SA_SYNC_unlink, sa_fpw_unlinkfiletag},
 	};
 
@@ -119,6 +131,21 @@ define_settings(void)
 							"0 takes the number from the kernel headers of the build; anything else is for pre-release kernels.",
 							&sa_writethrough_flag, 0, 0, INT_MAX,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("smgr_atomic.on_unsafe_tablespace",
+							 "Sets what CREATE TABLESPACE does on storage that is not torn-free.",
+							 "\"error\" refuses it, \"demote\" turns full-page images on for the whole cluster first.",
+							 &sa_on_unsafe_tablespace, SA_UNSAFE_ERROR, unsafe_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.wal_interlock",
+							 "Logs a WAL record that stops recovery where pages can tear.",
+							 "WAL without full-page images is safe only on storage that keeps pages whole.",
+							 &sa_wal_interlock, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.allow_unsafe_standby",
+							 "Allows replay of WAL without full-page images on storage where pages can tear.",
+							 "A crash of such a standby can damage it beyond repair.",
+							 &sa_allow_unsafe_standby, false,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("smgr_atomic");
 }
 
@@ -164,6 +191,8 @@ _PG_init(void)
 	sa_preloaded = true;
 	define_settings();
 	attach();
+	sa_interlock_register();
+	sa_guard_register();
 
 	prev_shmem_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shared_memory;

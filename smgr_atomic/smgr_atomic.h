@@ -18,10 +18,19 @@ typedef enum SaMode
 	SA_MODE_WRITETHROUGH
 } SaMode;
 
+typedef enum SaUnsafeTablespace
+{
+	SA_UNSAFE_ERROR,			/* refuse it */
+	SA_UNSAFE_DEMOTE			/* turn full-page images on first */
+} SaUnsafeTablespace;
+
 extern int	sa_mode;			/* SaMode */
 extern bool sa_require;
 extern bool sa_manage_full_page_writes;
 extern int	sa_writethrough_flag;	/* 0 = the kernel headers' */
+extern int	sa_on_unsafe_tablespace;	/* SaUnsafeTablespace */
+extern bool sa_wal_interlock;
+extern bool sa_allow_unsafe_standby;
 
 extern bool sa_preloaded;		/* loaded by shared_preload_libraries */
 

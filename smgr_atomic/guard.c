@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *	  What CREATE TABLESPACE and DROP TABLESPACE mean for the contract.
+ *
+ * A new tablespace on storage that is not torn-free is refused while pages
+ * are written atomically, or (smgr_atomic.on_unsafe_tablespace = demote) the
+ * whole cluster goes back to full-page images first.  A tablespace that is
+ * dropped may have been the last unsafe one, so storage is looked at again.
+ *
+ * This is for good messages in time; what makes an unsafe place harmless is
+ * the check of each segment when it is opened (segment.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+
+#include "compat.h"
+#include "fpw.h"
+#include "guard.h"
+#include "probe.h"
+#include "smgr_atomic.h"
+
+#define DISARM_POLL_MS 10000
+
+static ProcessUtility_hook_type prev_process_utility = NULL;
+
+/* Give the directory hints that the tablespace's directories inherit. */
+static void
+prepare_location(const char *location, SaVerdict verdict)
+{
+	int			fd = open(location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void) sa_probe_prepare_fd(fd, BLCKSZ, verdict);
+	close(fd);
+}
+
+/*
+ * Check a new location; returns if the command may go on.  If the cluster had
+ * to be demoted for it, sa_fpw_release() is due after the command.
+ */
+static void
+check_location(const char *location)
+{
+	SaStatus	status;
+	SaProbe		probe;
+
+	sa_fpw_status(&status);
+	if (status.state == SA_STATE_OFF || !superuser() ||
+		location[0] != '/' || access(location, F_OK) != 0)
+		return;					/* nothing to guard, or the server will complain */
+
+	sa_probe_directory(location, BLCKSZ, 0, &probe);
+	if (probe.verdict != SA_VERDICT_NONE)
+	{
+		prepare_location(location, probe.verdict);
+		return;
+	}
+	if (sa_on_unsafe_tablespace == SA_UNSAFE_ERROR)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("tablespace location \"%s\" is not torn-free", location),
+				 errdetail("%s. Pages are written atomically in this cluster and full-page images are off or about to be.",
+						   probe.reason),
+				 errhint("Use storage that smgr_atomic_probe() accepts, or set smgr_atomic.on_unsafe_tablespace = demote "
+						 "to turn full-page images on for the whole cluster first.")));
+
+	PreventInTransactionBlock(true, "CREATE TABLESPACE");
+	ereport(NOTICE,
+			(errmsg("turning full-page images on for the whole cluster"),
+			 errdetail("Tablespace location \"%s\" is not torn-free: %s.", location, probe.reason)));
+	sa_fpw_hold();
+	while (!sa_fpw_wait(SA_STATE_OFF, DISARM_POLL_MS))
+		CHECK_FOR_INTERRUPTS();
+}
+
+static void
+guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+					  ProcessUtilityContext context, ParamListInfo params,
+					  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	Node	   *stmt = pstmt->utilityStmt;
+	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
+
+	if (IsA(stmt, CreateTableSpaceStmt))
+	{
+		PG_TRY();
+		{
+			check_location(((CreateTableSpaceStmt *) stmt)->location);
+			next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		}
+		PG_FINALLY();
+		{
+			sa_fpw_release();
+		}
+		PG_END_TRY();
+		return;
+	}
+	next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+	if (IsA(stmt, DropTableSpaceStmt))
+		sa_fpw_recheck();
+}
+
+/* From _PG_init() in shared_preload_libraries. */
+void
+sa_guard_register(void)
+{
+	prev_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = guard_process_utility;
+}
