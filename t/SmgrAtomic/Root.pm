@@ -52,6 +52,8 @@ use JSON::PP qw(encode_json decode_json);
 use POSIX ();
 use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 
+use SmgrAtomic::Power ();
+
 our @EXPORT = qw(need_root missing_filesystem
   create_volume remove_volume remount_volume throttle_volume);
 
@@ -126,6 +128,10 @@ sub become_server_user
 	POSIX::setuid($uid);
 	check_no_root_left($uid, $gid);
 
+	for my $file (__FILE__, $0)
+	{
+		die 'user ' . SERVER_USER . " cannot read $file (t/run makes a copy)\n" unless -r $file;
+	}
 	chdir "$work/home" or die "chdir: $!";
 	$ENV{HOME}        = "$work/home";
 	$ENV{USER}        = $ENV{LOGNAME} = SERVER_USER;
@@ -134,7 +140,6 @@ sub become_server_user
 	$ENV{TESTDATADIR} = "$work/home/tmp_check";              # 16 and later
 	$ENV{TESTLOGDIR}  = "$work/home/tmp_check/log";
 	delete @ENV{ grep { /^SUDO_/ } keys %ENV };
-	-r $_ || die "user " . SERVER_USER . " cannot read $_\n" for __FILE__, $0;
 	return;
 }
 
@@ -271,13 +276,15 @@ my $mount_options = qr/^[-\w,=]*$/;
 	],
 	remove_volume   => [ \&serve_remove,  {%name} ],
 	remount_volume  => [ \&serve_remount, { %name, mount_options => $mount_options } ],
-	throttle_volume => [ \&serve_throttle, { %name, iops => qr/^\d+$/, bandwidth => qr/^\d+$/ } ]);
+	throttle_volume => [ \&serve_throttle, { %name, iops => qr/^\d+$/, bandwidth => qr/^\d+$/ } ],
+	SmgrAtomic::Power::requests());
 
 sub serve_until_end
 {
 	my ($socket, $child, $work) = @_;
 
 	$work_directory = $work;
+	SmgrAtomic::Power::start($work);
 	for my $signal (qw(INT TERM HUP))
 	{
 		$SIG{$signal} = sub { $stop_signal = $signal; kill TERM => $child; };
@@ -423,6 +430,7 @@ sub clean_up
 	{
 		eval { volume('remove', $mount); 1 } or push @failed, $@;
 	}
+	push @failed, SmgrAtomic::Power::clean_up();
 	keep_logs() if $status != 0;
 	die join '', @failed if @failed;
 	remove_tree($work_directory) if $status == 0 || $ENV{SMGR_ATOMIC_TEST_LOGS};
