@@ -32,7 +32,7 @@ like($status->{reason}, qr/XFS copy-on-write/, 'reason');
 is($status->{kernel} =~ /(\d+\.\d+)/ && $1, (POSIX::uname())[2] =~ /^(\d+\.\d+)/ && $1, 'kernel');
 like($status->{library_version}, qr/^\d+\.\d+/, 'library version');
 
-is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'off', 'SHOW full_page_writes');
+is(images($node), 'off', 'SHOW full_page_writes');
 $node->safe_psql('postgres', 'CHECKPOINT');
 my ($control) = run_command([ 'pg_controldata', $node->data_dir ]);
 like($control, qr/full_page_writes:\s+off/, 'full_page_writes in pg_control');
@@ -40,9 +40,15 @@ unlike(slurp_file($node->data_dir . "/$_"),
 	qr/^\s*full_page_writes/m, "full_page_writes is not written to $_")
   for qw(postgresql.conf postgresql.auto.conf);
 
-my @decisions = slurp_file($node->logfile) =~ /LOG:  (smgr_atomic: full_page_writes is .*)/g;
-is(scalar @decisions, 1, 'one line in the log says what was decided');
-like($decisions[0], qr/is off: every page is written atomically/, 'and why');
+my @log = slurp_file($node->logfile) =~ /LOG:  (smgr_atomic: .*)/g;
+is_deeply(
+	\@log,
+	[
+		'smgr_atomic: every page is written atomically (direct, software); '
+		  . 'full_page_writes goes off after the first checkpoint',
+		'smgr_atomic: full_page_writes is now off'
+	],
+	'the log says what was decided and why');
 
 # every kind of process writes atomically: backends evict, the background
 # writer cleans, the checkpointer flushes
@@ -97,13 +103,14 @@ sub images_of_update
 }
 is(images_of_update(), 0, 'no full-page images in WAL');
 
+stop_clean($node);
 $node->append_conf('postgresql.conf', "smgr_atomic.mode = off\n");
-$node->restart;
+$node->start;
 $status = status($node);
 ok($status->{attached}, 'mode off: attached all the same');
 is($status->{mode_in_force}, 'off', 'mode off: in force');
 is($status->{state}, 'off', 'mode off: state');
-is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on', 'mode off: full_page_writes on');
+is(images($node), 'on', 'mode off: full_page_writes on');
 cmp_ok(images_of_update(), '>', 50, 'mode off: full-page images in WAL');
 is(counters($node)->{pages}, 0, 'mode off: no atomic writes');
 cmp_ok(counters($node)->{delegated_off}, '>', 0, 'mode off: pages are left to the server');
@@ -124,4 +131,5 @@ is($node->safe_psql('postgres', q{
 is($node->safe_psql('postgres', q{SELECT enumvals FROM pg_settings WHERE name = 'smgr_atomic.mode'}),
 	'{auto,direct,writethrough,off}', 'values of mode');
 
+stop_clean($node);
 done_testing();

@@ -32,7 +32,7 @@ sub not_without
 		$node->append_conf('postgresql.conf', "smgr_atomic.require = off\n");
 		($runs, $log) = try_start($node);
 		ok($runs, 'starts without require') or return;
-		is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on', 'with images on');
+		is(images($node), 'on', 'with images on');
 		like(status($node)->{reason}, $reason, 'and the same reason in the status');
 		$node->stop;
 		$node->append_conf('postgresql.conf', "smgr_atomic.require = on\n");
@@ -48,7 +48,7 @@ my $good = new_node('good', volume => create_volume('xfs', fs => 'xfs', size => 
 	conf => "smgr_atomic.require = on\n");
 $good->start;
 is(status($good)->{state}, 'active', 'storage that can: starts');
-is($good->safe_psql('postgres', 'SHOW full_page_writes'), 'off', 'storage that can: images off');
+is(images($good), 'off', 'storage that can: images off');
 $good->restart;
 is(status($good)->{state}, 'active', 'and again');
 $good->stop;

@@ -64,12 +64,11 @@ sub crash_and_recover
 	my $position = log_position($node);
 
 	$node->start;
-	my $log = log_since($node, $position);
-	like($log, qr/redo starts at/, "$name: WAL was replayed");
+	like(log_since($node, $position), qr/redo starts at/, "$name: WAL was replayed");
 	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM pgbench_history'),
 		'>=', $done + 2000, "$name: committed transactions are there");
 	balanced($node, $name);
-	return $log;
+	return;
 }
 
 for my $checksums ('--data-checksums', undef)
@@ -91,15 +90,16 @@ for my $checksums ('--data-checksums', undef)
 	balanced($node, "$name, first run");
 
 	# clean restart
-	$node->restart;
+	stop_clean($node);
+	$node->start;
 	is(status($node)->{state}, 'active', "$name, restart: active");
 	balanced($node, "$name, restart");
 	is(counters($node)->{errors}, 0, "$name, restart: no errors");
 
 	# crash of everything
-	my $log = crash_and_recover($node, "$name, crash");
-	like($log, qr/full_page_writes is off/, "$name, crash: images off again");
+	crash_and_recover($node, "$name, crash");
 	is(status($node)->{state}, 'active', "$name, crash: active");
+	is(images($node), 'off', "$name, crash: images off again");
 	cmp_ok(
 		$node->safe_psql('postgres',
 			q{SELECT coalesce(sum(pages), 0) FROM smgr_atomic_stats
@@ -124,7 +124,7 @@ for my $checksums ('--data-checksums', undef)
 	$node->append_conf('postgresql.conf', "smgr_atomic.mode = off\n");
 	$node->start;
 	balanced($node, "$name, crash then mode off");
-	is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on',
+	is(images($node), 'on',
 		"$name, crash then mode off: full_page_writes");
 	ok($node->poll_query_until('postgres', q{SELECT state FROM smgr_atomic_status}, 'off'),
 		"$name, crash then mode off: pages are plain after a checkpoint");
@@ -139,7 +139,7 @@ for my $checksums ('--data-checksums', undef)
 	write_some($node);
 
 	# without the library everything is as it was
-	$node->stop;
+	stop_clean($node);
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
 	$node->start;
 	is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on',

@@ -33,7 +33,7 @@ is("$second $offset", "$file.1 0", 'where the second segment begins');
 
 sub grow_to_a_segment
 {
-	$node->stop;
+	stop_clean($node);
 	truncate($node->data_dir . "/$file", SEGMENT_PAGES * 8192) or die "truncate: $!";
 	$node->start;
 	return;

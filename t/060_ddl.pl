@@ -39,6 +39,7 @@ sub still_writing
 	  or die "pgbench does not write: $err";
 	return;
 }
+settle($node);
 still_writing();
 
 my $fill = q{SELECT i AS id, repeat('x', 400) AS v FROM generate_series(1, 4000) i};
@@ -98,6 +99,7 @@ for my $strategy ('wal_log', 'file_copy')
 		$node->safe_psql('postgres', 'DROP DATABASE template_db');
 	}
 }
+settle($node);
 still_writing();
 
 # crash in the middle of it, then check every page
@@ -116,7 +118,7 @@ is($node->safe_psql('late', $check), '4000 4000 400', 'rows of the late database
 $node->command_ok([ 'pg_amcheck', '--heapallindexed', '--all' ], 'pg_amcheck of everything');
 unlike(slurp_file($node->logfile), qr/PANIC|could not (?:write|open|read|fsync)|invalid page/,
 	'no complaint in the log');
-$node->stop;
+stop_clean($node);
 command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'every checksum is right');
 
 done_testing();

@@ -29,8 +29,8 @@ use Test::More;
 use Time::HiRes ();
 
 our @EXPORT = qw(need_torn_free_xfs need_volumes
-  new_node status place places counters fetch_row log_since log_position
-  try_start refused start_traced stop_traced kill_traced block_in_file);
+  new_node settle status images place places counters fetch_row
+  log_since log_position try_start stop_clean refused start_traced stop_traced kill_traced block_in_file);
 
 =head2 need_torn_free_xfs()
 
@@ -106,10 +106,16 @@ sub fetch_row
 	return JSON::PP->new->utf8->decode($json);
 }
 
-=head2 status($node), place($node, $tablespace), places($node)
+=head2 settle($node), status($node), images($node)
 
-Rows of smgr_atomic_status and smgr_atomic_tablespaces; the extension is
-created on first use.  places() gives "tablespace=verdict" pairs, sorted.
+settle() waits until no change of state is under way (after a start, the first
+checkpoint must complete before images go off).  status() then gives the row of
+smgr_atomic_status, images() what full_page_writes is.
+
+=head2 place($node, $tablespace), places($node)
+
+Rows of smgr_atomic_tablespaces; places() gives "tablespace=verdict" pairs,
+sorted.  The extension is created on first use.
 
 =cut
 
@@ -122,10 +128,28 @@ sub create_extension
 	return;
 }
 
-sub status
+sub settle
 {
 	my ($node) = @_;
 	create_extension($node);
+	$node->poll_query_until('postgres',
+		q{SELECT state IN ('off', 'active', 'paused') FROM smgr_atomic_status})
+	  or die 'smgr_atomic does not settle: '
+	  . $node->safe_psql('postgres', 'SELECT * FROM smgr_atomic_status');
+	return;
+}
+
+sub images
+{
+	my ($node) = @_;
+	settle($node);
+	return $node->safe_psql('postgres', 'SHOW full_page_writes');
+}
+
+sub status
+{
+	my ($node) = @_;
+	settle($node);
 	return fetch_row($node, 'SELECT * FROM smgr_atomic_status');
 }
 
@@ -157,10 +181,11 @@ sub counters
 	my ($node) = @_;
 	create_extension($node);
 	return fetch_row($node,
-		'SELECT sum(pages) pages, sum(bytes) bytes, sum(retries) retries,
-		        sum(delegated_temporary) delegated_temporary,
-		        sum(delegated_off) delegated_off, sum(errors) errors
-		 FROM smgr_atomic_stats');
+		'SELECT '
+		  . join(', ',
+			map { "coalesce(sum($_), 0) AS $_" }
+			  qw(pages bytes retries delegated_temporary delegated_off errors))
+		  . ' FROM smgr_atomic_stats');
 }
 
 =head2 log_position($node), log_since($node, $position)
@@ -191,6 +216,27 @@ sub try_start
 	my $position = log_position($node);
 	my $runs     = $node->start(fail_ok => 1);
 	return ($runs, log_since($node, $position));
+}
+
+=head2 stop_clean($node)
+
+Stops the server; a test that it shut down without complaint.
+
+=cut
+
+sub stop_clean
+{
+	my ($node) = @_;
+	my $position = log_position($node);
+
+	$node->stop;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	subtest 'server stops cleanly' => sub {
+		my ($control) = run_command([ 'pg_controldata', $node->data_dir ]);
+		like($control, qr/cluster state:\s+shut down$/m, 'cluster state');
+		unlike(log_since($node, $position), qr/PANIC|FATAL|WARNING|could not/, 'log');
+	};
+	return;
 }
 
 =head2 refused($node, $sql, $pattern, $name, %psql_options)
