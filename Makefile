@@ -14,17 +14,20 @@ OBJS = \
 	smgr_atomic/fpw.o \
 	smgr_atomic/guard.o \
 	smgr_atomic/interlock.o \
+	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \
 	smgr_atomic/segment.o \
 	smgr_atomic/smgr_atomic.o \
 	smgr_atomic/sqlfuncs.o \
 	smgr_atomic/stats.o \
-	smgr_atomic/write.o
+	smgr_atomic/write.o \
+	smgr_atomic/writebehind.o \
+	smgr_atomic/writer.o
 DATA = sql/smgr_atomic--0.1.0.sql
 REGRESS = smgr_atomic
 PG_CPPFLAGS = -Ismgr_atomic
-SHLIB_LINK = -ldl
+SHLIB_LINK = -luring -ldl
 
 PG_CONFIG ?= pg_config
 CHECK = smgr_atomic/smgr-atomic-check

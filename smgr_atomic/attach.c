@@ -101,6 +101,10 @@ check_version(void)
 	if (running / 10000 != PG_VERSION_NUM / 10000)
 		return REFUSE("compiled for PostgreSQL %d, but the server is %d",
 					  PG_VERSION_NUM / 10000, running / 10000);
+	if (running < SA_OLDEST_MINOR)
+		return REFUSE("the server is %d.%d; smgr_atomic needs %d.%d or newer",
+					  running / 10000, running % 10000,
+					  SA_OLDEST_MINOR / 10000, SA_OLDEST_MINOR % 10000);
 	return true;
 #endif
 }

@@ -54,11 +54,19 @@ typedef RelFileNode SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rnode.node)
 #define saRelPath(reln, fork)	relpath((reln)->smgr_rnode, fork)
 #define saTagRelFile(tag)		((tag)->rnode)
+#define saRelFileEquals(a, b)	RelFileNodeEquals(a, b)
+#define saUnlinkRelFile(backend_rel) ((backend_rel).node)
+#define saUnlinkIsTemp(backend_rel) RelFileNodeBackendIsTemp(backend_rel)
+typedef RelFileNodeBackend SaRelFileBackend;
 #else
 typedef RelFileLocator SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rlocator.locator)
 #define saRelPath(reln, fork)	relpath((reln)->smgr_rlocator, fork)
 #define saTagRelFile(tag)		((tag)->rlocator)
+#define saRelFileEquals(a, b)	RelFileLocatorEquals(a, b)
+#define saUnlinkRelFile(backend_rel) ((backend_rel).locator)
+#define saUnlinkIsTemp(backend_rel) RelFileLocatorBackendIsTemp(backend_rel)
+typedef RelFileLocatorBackend SaRelFileBackend;
 #endif
 
 /* Number of values of BackendType; 15 does not name it. */
@@ -109,6 +117,51 @@ saMdWritePages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 	mdwritev(reln, fork, block, pages, nblocks, skipFsync);
 #endif
 }
+
+/* The read entry, in the same way; target(reln, fork, block, page). */
+#if PG_VERSION_NUM < 170000
+#if PG_VERSION_NUM < 160000
+typedef char *SaReadPage;
+#else
+typedef void *SaReadPage;
+#endif
+#define SA_SMGR_read_pages SA_SMGR_read
+#define SA_DEFINE_READ_ENTRY(entry, target) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaReadPage page) \
+{ \
+	if (!target(reln, fork, block, page)) \
+		mdread(reln, fork, block, page); \
+}
+#endif
+
+/* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */
+static inline void
+saRelPathPerm(SaRelFile rel, ForkNumber fork, char *path)
+{
+#if PG_VERSION_NUM < 180000
+	char	   *palloced = relpathperm(rel, fork);
+
+	strlcpy(path, palloced, MAXPGPATH);
+	pfree(palloced);
+#else
+	strlcpy(path, relpathperm(rel, fork).str, MAXPGPATH);
+#endif
+}
+
+/*
+ * The truncate entry gained old_blocks in minor releases (15.11, 16.7, 17.3).
+ * An older server must not be given our entry.
+ */
+#if PG_VERSION_NUM < 160000
+#define SA_OLDEST_MINOR 150011
+#elif PG_VERSION_NUM < 170000
+#define SA_OLDEST_MINOR 160007
+#elif PG_VERSION_NUM < 180000
+#define SA_OLDEST_MINOR 170003
+#else
+#define SA_OLDEST_MINOR 0
+#endif
 
 /*
  * Raw descriptor of a virtual file, opening it again if the server's LRU

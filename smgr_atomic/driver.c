@@ -29,6 +29,7 @@
 
 #include "driver.h"
 #include "fpw.h"
+#include "writebehind.h"
 
 #define RESTART_SECONDS 2
 
@@ -62,6 +63,14 @@ static void
 wait_for_writes_under_way(void)
 {
 	WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
+}
+
+/* With the pool closed, wait until nothing is in it and nothing can come. */
+static void
+empty_pool(void)
+{
+	wait_for_writes_under_way();
+	sa_pool_drain_all();
 }
 
 /* Images stay or come on; say why, once for each reason. */
@@ -114,6 +123,7 @@ disarm(const SaStatus *status)
 		(void) sa_fpw_explain(&decision);
 	}
 	sa_fpw_begin(SA_STATE_DISARMING, NULL);
+	empty_pool();
 	if (!status->images)
 		sa_fpw_after_checkpoint(SA_ACTION_IMAGES_ON);
 	sa_fpw_after_checkpoint(SA_ACTION_PLAIN);
@@ -133,7 +143,11 @@ change_method(const SaStatus *status)
 		disarm(status);
 	}
 	else if (decision.method != status->method)
+	{
+		sa_fpw_close_pool();
+		empty_pool();
 		sa_fpw_switch_method(&decision);
+	}
 }
 
 /* Make one step towards what the settings ask for. */

@@ -43,13 +43,15 @@
  * and the end of every checkpoint made while images are off.  Therefore each
  * checkpoint leaves two requests for the next one: a sync request, which logs
  * the record when that checkpoint syncs files, and an unlink request
- * (SA_ACTION_INTERLOCK), which leaves the next two.
+ * (SA_ACTION_EVERY), which leaves the next two.  The latter also drains the
+ * write-behind pool; the pool takes pages only while this chain is running.
  *
  * Locks.  Everything in FpwShared is protected by its LWLock, but
  * - images is also read without the lock by the show hook (one byte; an
  *	 answer from just before or after a change is equally true);
  * - driver is written and read under the lock, its latch set outside.
- * The write method (write.c) is changed only while holding the lock.
+ * The write method (write.c) and whether the pool takes pages are changed only
+ * while holding the lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -76,6 +78,7 @@
 #include "fpw.h"
 #include "interlock.h"
 #include "places.h"
+#include "writebehind.h"
 
 typedef struct FpwShared
 {
@@ -406,8 +409,9 @@ make_tag(FileTag *tag, SaAction action, uint32 generation)
 	tag->segno = generation;
 }
 
-static bool
-is_ours(const FileTag *tag)
+/* Is this one of our requests, not a file of md.c? */
+bool
+sa_fpw_is_ours(const FileTag *tag)
 {
 	SaRelFile	none = {0};
 
@@ -416,11 +420,11 @@ is_ours(const FileTag *tag)
 
 /* Have the next checkpoint log the interlock record, and so on. */
 static void
-request_interlock(void)
+request_every(void)
 {
 	FileTag		tag;
 
-	make_tag(&tag, SA_ACTION_INTERLOCK, shared->generation);
+	make_tag(&tag, SA_ACTION_EVERY, shared->generation);
 	RegisterSyncRequest(&tag, SYNC_REQUEST, true);
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
 }
@@ -449,7 +453,9 @@ carry_out(SaAction action)
 			sa_interlock_log();
 			change_images(false);
 			set_status(SA_STATE_ACTIVE, NULL);
-			request_interlock();
+			if (state == SA_STATE_ARMING)
+				request_every();
+			sa_pool_set_accepting(true);
 			break;
 		case SA_ACTION_PAUSE:
 			if (state != SA_STATE_ACTIVE)
@@ -470,26 +476,25 @@ carry_out(SaAction action)
 			set_status(SA_STATE_OFF, NULL);
 			ereport(LOG, (errmsg("smgr_atomic: pages are no longer written atomically")));
 			break;
-		case SA_ACTION_INTERLOCK:
-			if (state == SA_STATE_ACTIVE)
-				request_interlock();
+		case SA_ACTION_EVERY:
+			request_every();
 			break;
 	}
 }
 
 /*
- * Table entry "unlink" of the sync table.  Checkpointer (or a standalone
- * server), outside critical sections.
+ * Carry out one of our unlink requests.  Checkpointer (or a standalone
+ * server), outside critical sections, after a checkpoint has completed.
  */
 int
-sa_fpw_unlinkfiletag(const FileTag *ftag, char *path)
+sa_fpw_unlinkfiletag(const FileTag *tag)
 {
-	if (!is_ours(ftag))
-		return mdunlinkfiletag(ftag, path);
+	if (tag->forknum == SA_ACTION_EVERY)
+		sa_pool_drain_all();
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (ftag->segno == shared->generation)
-		carry_out((SaAction) ftag->forknum);
+	if (tag->segno == shared->generation)
+		carry_out((SaAction) tag->forknum);
 	LWLockRelease(shared->lock);
 	ConditionVariableBroadcast(&shared->changed);
 	sa_fpw_wake_driver();
@@ -497,15 +502,12 @@ sa_fpw_unlinkfiletag(const FileTag *ftag, char *path)
 }
 
 /*
- * Table entry "sync" of the sync table.  Checkpointer, in the sync phase of a
+ * Carry out one of our sync requests.  Checkpointer, in the sync phase of a
  * checkpoint: after its redo point, before its end.
  */
 int
-sa_fpw_syncfiletag(const FileTag *ftag, char *path)
+sa_fpw_syncfiletag(const FileTag *tag, char *path)
 {
-	if (!is_ours(ftag))
-		return mdsyncfiletag(ftag, path);
-
 	strlcpy(path, "smgr_atomic interlock", MAXPGPATH);
 	if (!shared->status.images && XLogInsertAllowed())
 		sa_interlock_log();
@@ -539,6 +541,7 @@ sa_fpw_begin(SaState state, const SaDecision *decision)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->generation++;
+	sa_pool_set_accepting(false);
 	set_status(state, decision);
 	if (decision != NULL)
 		sa_write_set_method(decision->method, writethrough_flag());
@@ -546,7 +549,22 @@ sa_fpw_begin(SaState state, const SaDecision *decision)
 	ConditionVariableBroadcast(&shared->changed);
 }
 
-/* Go from one atomic method to another; no state changes.  Driver only. */
+/*
+ * Stop the pool from taking pages.  Driver only, which then waits for writes
+ * under way and drains the pool.
+ */
+void
+sa_fpw_close_pool(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	sa_pool_set_accepting(false);
+	LWLockRelease(shared->lock);
+}
+
+/*
+ * Go from one atomic method to another with the pool closed and empty, and
+ * open it again; no state changes.  Driver only.
+ */
 void
 sa_fpw_switch_method(const SaDecision *decision)
 {
@@ -554,6 +572,7 @@ sa_fpw_switch_method(const SaDecision *decision)
 	Assert(decision->method != SA_WRITE_PLAIN && shared->status.state != SA_STATE_OFF);
 	shared->status.method = decision->method;
 	sa_write_set_method(decision->method, writethrough_flag());
+	sa_pool_set_accepting(true);
 	LWLockRelease(shared->lock);
 	ereport(LOG, (errmsg("smgr_atomic: pages are now written by method %s", sa_method_name(decision->method))));
 }

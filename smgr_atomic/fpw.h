@@ -31,7 +31,7 @@ typedef enum SaAction
 	SA_ACTION_PAUSE,			/* images on: active -> paused */
 	SA_ACTION_IMAGES_ON,		/* images on, still disarming */
 	SA_ACTION_PLAIN,			/* disarming -> off */
-	SA_ACTION_INTERLOCK			/* keep the interlock record coming; see fpw.c */
+	SA_ACTION_EVERY				/* after every checkpoint; see fpw.c */
 } SaAction;
 
 #define SA_REASON_LEN 1024
@@ -70,6 +70,7 @@ extern const char *sa_fpw_waits_for(const SaStatus *status);
 
 /* for the driver of transitions */
 extern void sa_fpw_begin(SaState state, const SaDecision *decision);
+extern void sa_fpw_close_pool(void);
 extern void sa_fpw_switch_method(const SaDecision *decision);
 extern bool sa_fpw_explain(const SaDecision *decision);
 extern void sa_fpw_after_checkpoint(SaAction action);
@@ -85,8 +86,9 @@ extern void sa_fpw_hold(void);
 extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
 
-/* table entries: those of md.c with our requests taken out */
-extern int	sa_fpw_syncfiletag(const FileTag *ftag, char *path);
-extern int	sa_fpw_unlinkfiletag(const FileTag *ftag, char *path);
+/* our requests in the sync queue */
+extern bool sa_fpw_is_ours(const FileTag *tag);
+extern int	sa_fpw_syncfiletag(const FileTag *tag, char *path);
+extern int	sa_fpw_unlinkfiletag(const FileTag *tag);
 
 #endif							/* SMGR_ATOMIC_FPW_H */

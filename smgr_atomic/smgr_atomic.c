@@ -35,6 +35,8 @@
 #include "smgr_atomic.h"
 #include "stats.h"
 #include "write.h"
+#include "writebehind.h"
+#include "writer.h"
 
 PG_MODULE_MAGIC;
 
@@ -44,6 +46,10 @@ int			sa_mode = SA_MODE_AUTO;
 bool		sa_require = false;
 bool		sa_manage_full_page_writes = true;
 int			sa_writethrough_flag = 0;
+int			sa_write_behind_size = 32 * 1024;
+int			sa_writers = 1;
+int			sa_io_depth = 64;
+bool		sa_io_uring = true;
 int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
 bool		sa_wal_interlock = true;
 bool		sa_allow_unsafe_standby = false;
@@ -80,6 +86,7 @@ sa_mode_name(SaMode mode)
 /* The entries of the server's tables that are ours. */
 
 SA_DEFINE_WRITE_ENTRY(table_write, sa_write_pages)
+SA_DEFINE_READ_ENTRY(table_read, sa_write_read)
 
 static void
 table_close(SMgrRelation reln, ForkNumber fork)
@@ -88,18 +95,62 @@ table_close(SMgrRelation reln, ForkNumber fork)
 	mdclose(reln, fork);
 }
 
+/* Also in critical sections, with every buffer of the blocks gone. */
+static void
+table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, BlockNumber nblocks)
+{
+	if (!SmgrIsTemp(reln) && nblocks < old_blocks)
+		sa_pool_discard(saRelFile(reln), fork, nblocks);
+	mdtruncate(reln, fork, old_blocks, nblocks);
+}
+
+static void
+table_unlink(SaRelFileBackend rel, ForkNumber fork, bool is_redo)
+{
+	if (!saUnlinkIsTemp(rel))
+		sa_pool_discard(saUnlinkRelFile(rel), fork, 0);
+	mdunlink(rel, fork, is_redo);
+}
+
+static void
+table_immedsync(SMgrRelation reln, ForkNumber fork)
+{
+	if (!SmgrIsTemp(reln))
+		sa_pool_drain_file(saRelFile(reln), fork, -1);
+	mdimmedsync(reln, fork);
+}
+
+static int
+table_sync(const FileTag *tag, char *path)
+{
+	if (sa_fpw_is_ours(tag))
+		return sa_fpw_syncfiletag(tag, path);
+	sa_pool_drain_file(saTagRelFile(tag), tag->forknum, (int64) tag->segno);
+	return mdsyncfiletag(tag, path);
+}
+
+static int
+table_sync_unlink(const FileTag *tag, char *path)
+{
+	return sa_fpw_is_ours(tag) ? sa_fpw_unlinkfiletag(tag) : mdunlinkfiletag(tag, path);
+}
+
 static void
 attach(void)
 {
 #ifndef SA_NO_ROW_FOR_THIS_MAJOR
 	static const SaSwap smgr[] = {
 		{SA_SMGR_write_pages, table_write},
+		{SA_SMGR_read_pages, table_read},
 		{SA_SMGR_close, table_close},
+		{SA_SMGR_truncate, table_truncate},
+		{SA_SMGR_unlink, table_unlink},
+		{SA_SMGR_immedsync, table_immedsync},
 		{SA_SMGR_writeback, sa_write_writeback},
 	};
 	static const SaSwap sync[] = {
-		{SA_SYNC_sync, sa_fpw_syncfiletag},
-		{SA_SYNC_unlink, sa_fpw_unlinkfiletag},
+		{SA_SYNC_sync, table_sync},
+		{SA_SYNC_unlink, table_sync_unlink},
 	};
 
 	(void) sa_attach(smgr, lengthof(smgr), sync, lengthof(sync));
@@ -131,6 +182,26 @@ define_settings(void)
 							"0 takes the number from the kernel headers of the build; anything else is for pre-release kernels.",
 							&sa_writethrough_flag, 0, 0, INT_MAX,
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("smgr_atomic.write_behind_size",
+							"Sets the size of the pool of pages on their way to storage.",
+							"0 makes every process wait for the pages it writes.",
+							&sa_write_behind_size, 32 * 1024, 0, 4 * 1024 * 1024,
+							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomIntVariable("smgr_atomic.writers",
+							"Sets the number of processes that carry pages from the pool to storage.",
+							NULL,
+							&sa_writers, 1, 1, SA_MAX_WRITERS,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("smgr_atomic.io_depth",
+							"Sets how many writes each writer keeps under way.",
+							NULL,
+							&sa_io_depth, 64, 1, 256,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.io_uring",
+							 "Lets writers use io_uring.",
+							 "If off, or if the kernel refuses it, each writer has one write under way at a time.",
+							 &sa_io_uring, true,
+							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("smgr_atomic.on_unsafe_tablespace",
 							 "Sets what CREATE TABLESPACE does on storage that is not torn-free.",
 							 "\"error\" refuses it, \"demote\" turns full-page images on for the whole cluster first.",
@@ -149,6 +220,21 @@ define_settings(void)
 	MarkGUCPrefixReserved("smgr_atomic");
 }
 
+/*
+ * Our workers must not take slots that parallel queries count on.
+ */
+static void
+register_workers(void)
+{
+	int			writers = sa_write_behind_size > 0 ? sa_writers : 0;
+	char		value[32];
+
+	snprintf(value, sizeof(value), "%d", max_worker_processes + writers + 1);
+	SetConfigOption("max_worker_processes", value, PGC_POSTMASTER, PGC_S_OVERRIDE);
+	sa_driver_register();
+	sa_writer_register(writers);
+}
+
 static void
 request_shared_memory(void)
 {
@@ -157,7 +243,9 @@ request_shared_memory(void)
 	RequestAddinShmemSpace(sa_stats_shmem_size());
 	RequestAddinShmemSpace(sa_write_shmem_size());
 	RequestAddinShmemSpace(sa_fpw_shmem_size());
+	RequestAddinShmemSpace(sa_pool_shmem_size());
 	RequestNamedLWLockTranche("smgr_atomic", 1);
+	RequestNamedLWLockTranche(SA_POOL_LOCKS, SA_POOL_PARTITIONS);
 }
 
 static void
@@ -168,6 +256,7 @@ start_shared_memory(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	sa_stats_shmem_init();
 	sa_write_shmem_init();
+	sa_pool_shmem_init();
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	sa_fpw_start();
@@ -199,5 +288,5 @@ _PG_init(void)
 	prev_shmem_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_shared_memory;
 	if (sa_attached())
-		sa_driver_register();
+		register_workers();
 }

@@ -28,6 +28,10 @@ extern int	sa_mode;			/* SaMode */
 extern bool sa_require;
 extern bool sa_manage_full_page_writes;
 extern int	sa_writethrough_flag;	/* 0 = the kernel headers' */
+extern int	sa_write_behind_size;	/* kB; 0 = no pool */
+extern int	sa_writers;
+extern int	sa_io_depth;
+extern bool sa_io_uring;
 extern int	sa_on_unsafe_tablespace;	/* SaUnsafeTablespace */
 extern bool sa_wal_interlock;
 extern bool sa_allow_unsafe_standby;

@@ -24,12 +24,14 @@
 #include "places.h"
 #include "smgr_atomic.h"
 #include "stats.h"
+#include "writebehind.h"
 
 PG_FUNCTION_INFO_V1(smgr_atomic_status);
 PG_FUNCTION_INFO_V1(smgr_atomic_places);
 PG_FUNCTION_INFO_V1(smgr_atomic_probe);
 PG_FUNCTION_INFO_V1(smgr_atomic_stats);
 PG_FUNCTION_INFO_V1(smgr_atomic_stats_reset);
+PG_FUNCTION_INFO_V1(smgr_atomic_pool);
 PG_FUNCTION_INFO_V1(smgr_atomic_pause);
 PG_FUNCTION_INFO_V1(smgr_atomic_resume);
 PG_FUNCTION_INFO_V1(smgr_atomic_wait);
@@ -170,23 +172,65 @@ smgr_atomic_stats(PG_FUNCTION_ARGS)
 	for (int type = 0; type < BACKEND_NUM_TYPES; type++)
 	{
 		SaStats		stats;
-		Datum		values[9];
-		bool		nulls[9] = {false};
+		Datum		values[10];
+		bool		nulls[10] = {false};
 
 		if (!sa_stats_read((BackendType) type, &stats))
 			continue;
 		values[0] = text_datum(GetBackendTypeDesc((BackendType) type));
 		values[1] = Int64GetDatum(stats.pages);
 		values[2] = Int64GetDatum(stats.pages * BLCKSZ);
-		values[3] = Int64GetDatum(stats.retries);
-		values[4] = Int64GetDatum(stats.delegated[SA_DELEGATED_TEMPORARY]);
-		values[5] = Int64GetDatum(stats.delegated[SA_DELEGATED_OFF]);
-		values[6] = Int64GetDatum(stats.errors);
-		values[7] = Float8GetDatum(stats.write_time_us / 1000.0);
-		values[8] = TimestampTzGetDatum(sa_stats_reset_time());
+		values[3] = Int64GetDatum(stats.accepted);
+		values[4] = Int64GetDatum(stats.retries);
+		values[5] = Int64GetDatum(stats.delegated[SA_DELEGATED_TEMPORARY]);
+		values[6] = Int64GetDatum(stats.delegated[SA_DELEGATED_OFF]);
+		values[7] = Int64GetDatum(stats.errors);
+		values[8] = Float8GetDatum(stats.write_time_us / 1000.0);
+		values[9] = TimestampTzGetDatum(sa_stats_reset_time());
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/* The write-behind pool now. */
+Datum
+smgr_atomic_pool(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[18];
+	bool		nulls[18] = {false};
+	SaPoolStatus pool;
+	char		io[128] = "io_uring";
+	int			i = 0;
+
+	require_preload();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	sa_pool_status(&pool);
+	if (!pool.io_uring && pool.io_uring_errno != 0)
+		snprintf(io, sizeof(io), "pwritev2 (io_uring refused: %s)", strerror(pool.io_uring_errno));
+	else if (!pool.io_uring)
+		strlcpy(io, "pwritev2", sizeof(io));
+
+	values[i++] = BoolGetDatum(pool.accepting);
+	values[i++] = Int32GetDatum(pool.slots);
+	values[i++] = Int32GetDatum(pool.used);
+	values[i++] = Int32GetDatum(pool.in_flight);
+	values[i++] = Int32GetDatum(pool.writers);
+	values[i++] = text_datum(io);
+	values[i++] = Int32GetDatum(pool.io_uring ? sa_io_depth : 1);
+	values[i++] = Int64GetDatum(pool.accepted);
+	values[i++] = Int64GetDatum(pool.combined);
+	values[i++] = Int64GetDatum(pool.coalesced);
+	values[i++] = Int64GetDatum(pool.writes);
+	values[i++] = Int64GetDatum(pool.reads);
+	values[i++] = Int64GetDatum(pool.discarded);
+	values[i++] = Int64GetDatum(pool.waits);
+	values[i++] = Int64GetDatum(pool.helped);
+	for (int p = 0; p < 3; p++)
+		values[i++] = Float8GetDatum(pool.latency_ms[p]);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
 /* Execution is granted to nobody but superusers by the install script. */

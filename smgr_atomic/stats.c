@@ -20,6 +20,7 @@
 typedef struct Counters
 {
 	pg_atomic_uint64 pages;
+	pg_atomic_uint64 accepted;
 	pg_atomic_uint64 retries;
 	pg_atomic_uint64 delegated[SA_DELEGATED_REASONS];
 	pg_atomic_uint64 errors;
@@ -48,6 +49,7 @@ clear(void)
 		Counters   *c = &shared->by_type[type];
 
 		pg_atomic_write_u64(&c->pages, 0);
+		pg_atomic_write_u64(&c->accepted, 0);
 		pg_atomic_write_u64(&c->retries, 0);
 		pg_atomic_write_u64(&c->errors, 0);
 		pg_atomic_write_u64(&c->write_time_us, 0);
@@ -72,6 +74,7 @@ sa_stats_shmem_init(void)
 		Counters   *c = &shared->by_type[type];
 
 		pg_atomic_init_u64(&c->pages, 0);
+		pg_atomic_init_u64(&c->accepted, 0);
 		pg_atomic_init_u64(&c->retries, 0);
 		pg_atomic_init_u64(&c->errors, 0);
 		pg_atomic_init_u64(&c->write_time_us, 0);
@@ -90,6 +93,12 @@ sa_stats_written(uint64 pages, uint64 retries, uint64 time_us)
 	pg_atomic_fetch_add_u64(&c->write_time_us, time_us);
 	if (retries > 0)
 		pg_atomic_fetch_add_u64(&c->retries, retries);
+}
+
+void
+sa_stats_accepted(void)
+{
+	pg_atomic_fetch_add_u64(&shared->by_type[MyBackendType].accepted, 1);
 }
 
 void
@@ -112,10 +121,11 @@ sa_stats_read(BackendType type, SaStats *stats)
 	uint64		seen;
 
 	stats->pages = pg_atomic_read_u64(&c->pages);
+	stats->accepted = pg_atomic_read_u64(&c->accepted);
 	stats->retries = pg_atomic_read_u64(&c->retries);
 	stats->errors = pg_atomic_read_u64(&c->errors);
 	stats->write_time_us = pg_atomic_read_u64(&c->write_time_us);
-	seen = stats->pages + stats->errors;
+	seen = stats->pages + stats->accepted + stats->errors;
 	for (int i = 0; i < SA_DELEGATED_REASONS; i++)
 	{
 		stats->delegated[i] = pg_atomic_read_u64(&c->delegated[i]);

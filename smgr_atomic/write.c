@@ -3,8 +3,9 @@
  * write.c
  *	  Write pages to their segments, each whole or not at all.
  *
- * Every write of an existing page of a permanent or unlogged relation goes
- * out as one pwritev2() of exactly BLCKSZ with RWF_ATOMIC.  There is no path
+ * Every write of an existing page of a permanent or unlogged relation is
+ * handed to the write-behind pool (writebehind.c), or goes out here as one
+ * pwritev2() of exactly BLCKSZ with RWF_ATOMIC.  There is no path
  * from here to a plain write once the method is not SA_WRITE_PLAIN: what the
  * kernel refuses is an ERROR, the page stays dirty in shared buffers, and the
  * checkpoint that needs it does not complete.  A short write is an error too;
@@ -41,6 +42,7 @@
 #include "segment.h"
 #include "stats.h"
 #include "write.h"
+#include "writebehind.h"
 
 /* EAGAIN: some tries at once, then with pauses, about ten seconds in all. */
 #define QUICK_RETRIES	16
@@ -99,6 +101,23 @@ sa_write_method(void)
 	return shared == NULL ? SA_WRITE_PLAIN : (SaWriteMethod) pg_atomic_read_u32(&shared->method);
 }
 
+/* Flags of pwritev2() for the method in force. */
+int
+sa_write_flags(void)
+{
+	if (sa_write_method() == SA_WRITE_THROUGH)
+		return RWF_ATOMIC | (int) pg_atomic_read_u32(&shared->writethrough_flag);
+	return RWF_ATOMIC;
+}
+
+static void
+make_key(SaPageKey *key, SMgrRelation reln, ForkNumber fork, BlockNumber block)
+{
+	key->rel = saRelFile(reln);
+	key->fork = fork;
+	key->block = block;
+}
+
 /*
  * Tell the checkpointer that this segment needs an fsync before the next
  * checkpoint can complete; as register_dirty_segment() in md.c.
@@ -106,18 +125,20 @@ sa_write_method(void)
 static void
 register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, File file)
 {
+	SaRelFile	tag_rel = saRelFile(reln);
 	FileTag		tag;
 
 	memset(&tag, 0, sizeof(tag));
 	tag.handler = SYNC_HANDLER_MD;
 	tag.forknum = fork;
-	saTagRelFile(&tag) = saRelFile(reln);
+	saTagRelFile(&tag) = tag_rel;
 	tag.segno = block / (BlockNumber) RELSEG_SIZE;
 
 	if (RegisterSyncRequest(&tag, SYNC_REQUEST, false))
 		return;
 	ereport(DEBUG1,
 			(errmsg_internal("could not forward fsync request because request queue is full")));
+	sa_pool_drain_file(tag_rel, fork, (int64) tag.segno);
 	if (FileSync(file, WAIT_EVENT_DATA_FILE_SYNC) < 0)
 		ereport(data_sync_elevel(ERROR),
 				(errcode_for_file_access(),
@@ -200,15 +221,12 @@ report_failure(int error, BlockNumber block, const char *path)
 	}
 }
 
+/* Write one page and wait for it. */
 static void
-write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
-		   bool skipFsync, SaWriteMethod method)
+write_now(SaSegment *segment, BlockNumber block, const void *page, bool direct)
 {
-	bool		direct = method == SA_WRITE_DIRECT;
-	SaSegment  *segment = sa_segment_get(reln, fork, block, direct ? O_DIRECT : 0);
 	int			fd = saFileGetRawDesc(segment->file);
 	off_t		offset = (off_t) BLCKSZ * (block % (BlockNumber) RELSEG_SIZE);
-	int			flags = RWF_ATOMIC;
 	instr_time	start,
 				elapsed;
 	uint64		retries = 0;
@@ -216,12 +234,10 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 
 	if (direct)
 		page = aligned_page(page, segment->limits.dio_mem_align);
-	else
-		flags |= (int) pg_atomic_read_u32(&shared->writethrough_flag);
 
 	INSTR_TIME_SET_CURRENT(start);
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
-	error = fd < 0 ? errno : submit(fd, page, offset, flags, &retries);
+	error = fd < 0 ? errno : submit(fd, page, offset, sa_write_flags(), &retries);
 	pgstat_report_wait_end();
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
@@ -229,6 +245,29 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	if (error != 0)
 		report_failure(error, block, FilePathName(segment->file));
 	sa_stats_written(1, retries, INSTR_TIME_GET_MICROSEC(elapsed));
+}
+
+/*
+ * Hand one page to the pool, or write it.  The segment is looked up either
+ * way: what is wrong with the file is an error here, for the one who has the
+ * page, not later for a writer.
+ */
+static void
+write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
+		   bool skipFsync, SaWriteMethod method)
+{
+	bool		direct = method == SA_WRITE_DIRECT;
+	SaSegment  *segment = sa_segment_get(reln, fork, block, direct ? O_DIRECT : 0);
+	SaPageKey	key;
+
+	make_key(&key, reln, fork, block);
+	if (sa_pool_accept(&key, page))
+		sa_stats_accepted();
+	else
+	{
+		sa_pool_settle_block(&key);
+		write_now(segment, block, page, direct);
+	}
 	if (!skipFsync)
 		register_dirty_segment(reln, fork, block, segment->file);
 }
@@ -255,6 +294,21 @@ sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 	}
 	for (BlockNumber i = 0; i < nblocks; i++)
 		write_page(reln, fork, block + i, pages[i], skipFsync, method);
+}
+
+/*
+ * Table entry "read": take the page from the pool if it is there; else the
+ * caller reads the file.
+ */
+bool
+sa_write_read(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page)
+{
+	SaPageKey	key;
+
+	if (SmgrIsTemp(reln))
+		return false;
+	make_key(&key, reln, fork, block);
+	return sa_pool_read(&key, page);
 }
 
 /*

@@ -70,6 +70,7 @@ CREATE FUNCTION smgr_atomic_stats(
     OUT backend_type text,
     OUT pages bigint,
     OUT bytes bigint,
+    OUT accepted bigint,
     OUT retries bigint,
     OUT delegated_temporary bigint,
     OUT delegated_off bigint,
@@ -83,6 +84,32 @@ CREATE VIEW smgr_atomic_stats AS SELECT * FROM smgr_atomic_stats();
 GRANT SELECT ON smgr_atomic_stats TO PUBLIC;
 
 COMMENT ON VIEW smgr_atomic_stats IS 'pages written, by backend type, since the last reset or start';
+
+CREATE FUNCTION smgr_atomic_pool(
+    OUT accepting boolean,
+    OUT slots integer,
+    OUT used integer,
+    OUT in_flight integer,
+    OUT writers integer,
+    OUT io_method text,
+    OUT io_depth integer,
+    OUT accepted bigint,
+    OUT combined bigint,
+    OUT coalesced bigint,
+    OUT writes bigint,
+    OUT reads bigint,
+    OUT discarded bigint,
+    OUT waits bigint,
+    OUT helped bigint,
+    OUT latency_p50_ms double precision,
+    OUT latency_p95_ms double precision,
+    OUT latency_p99_ms double precision)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+
+CREATE VIEW smgr_atomic_pool AS SELECT * FROM smgr_atomic_pool();
+GRANT SELECT ON smgr_atomic_pool TO PUBLIC;
+
+COMMENT ON VIEW smgr_atomic_pool IS 'the write-behind pool now, and its counters since start';
 
 CREATE FUNCTION smgr_atomic_stats_reset() RETURNS void
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;

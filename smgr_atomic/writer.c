@@ -1,0 +1,507 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.c
+ *	  Carrying pages of the pool to their place.
+ *
+ * A batch is claimed from the pool, sorted, and cut into requests: adjacent
+ * pages of a segment leave as one write of the largest power of two that the
+ * file's atomic unit and natural alignment allow.  Requests are kept under way
+ * up to smgr_atomic.io_depth; a new batch is claimed as soon as the last
+ * request of the one before has been started.
+ *
+ * Writers are background workers that do this for ever.  A process that must
+ * wait for a page while no writer is running does one batch itself
+ * (sa_writer_help), one request at a time.
+ *
+ * Errors come when the one who handed the page over has gone:
+ *	  EAGAIN				the request is made again
+ *	  ENOSPC, EDQUOT		the pages are queued again, with a WARNING, until
+ *							there is space (copy-on-write needs it)
+ *	  EINVAL on a large		the pages are written one by one; not all of a file
+ *	  request				need be placed so that the device can do it
+ *	  anything else			PANIC, as for a failed fsync: the page is in no
+ *							buffer any more, only WAL has it
+ *
+ * Descriptors: at most FILES at a time, opened by path with O_DIRECT, closed
+ * when the pool's forget generation has risen since they were opened (see
+ * writebehind.c), when there are too many, and when there is nothing to do.
+ * They are raised through fd.c's accounting of external descriptors.
+ *
+ * Locks: none but those inside writebehind.c.  Interrupts are held from the
+ * claim to the last completion, so a batch is never left half done.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#include "place.h"
+#include "probe.h"
+#include "smgr_atomic.h"
+#include "stats.h"
+#include "write.h"
+#include "writebehind.h"
+#include "writer.h"
+
+#define FILES 64
+#define CLAIM_MAX 256
+#define MAX_DEPTH 256
+#define IDLE_MS 1000
+#define NO_SPACE_PAUSE_US 200000
+#define NO_SPACE_WARNING_MS 10000
+
+typedef struct WriterFile
+{
+	SaRelFile	rel;
+	ForkNumber	fork;
+	int			segno;
+	int			fd;
+	uint32		unit_max;
+	char		path[MAXPGPATH];
+} WriterFile;
+
+typedef struct Writer
+{
+	bool		is_writer;		/* else a process that helps itself */
+	int			depth;
+	SaRequest  *requests;		/* depth of them */
+	SaRequest **idle;			/* those not under way */
+	int			idle_count;
+	int			batch[CLAIM_MAX];	/* claimed slots, sorted */
+	int			batch_count;
+	int			batch_next;		/* first not yet in a request */
+	bool		coalesce;		/* off while single pages are retried */
+	bool		no_space;		/* a request found no space */
+	WriterFile	files[FILES];
+	int			file_count;
+	uint64		file_generation;
+} Writer;
+
+static Writer *me = NULL;
+
+static void
+create_writer(bool is_writer)
+{
+	int			depth = is_writer ? sa_io_depth : 1;
+	char	   *staging;
+
+	me = MemoryContextAllocZero(TopMemoryContext, sizeof(Writer));
+	me->is_writer = is_writer;
+	me->depth = depth;
+	me->coalesce = true;
+	me->requests = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest));
+	me->idle = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest *));
+	staging = MemoryContextAllocHuge(TopMemoryContext, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ);
+	staging = (char *) TYPEALIGN(BLCKSZ, staging);
+	for (int i = 0; i < depth; i++)
+	{
+		me->requests[i].staging = staging + (Size) i * SA_REQUEST_PAGES * BLCKSZ;
+		me->idle[me->idle_count++] = &me->requests[i];
+	}
+}
+
+static bool
+under_way(void)
+{
+	return me->idle_count < me->depth;
+}
+
+static void
+close_files(void)
+{
+	Assert(!under_way());
+	for (int i = 0; i < me->file_count; i++)
+	{
+		close(me->files[i].fd);
+		ReleaseExternalFD();
+	}
+	me->file_count = 0;
+}
+
+static int
+open_file(const SaPageKey *key, int segno)
+{
+	WriterFile *file = &me->files[me->file_count];
+	bool		direct = sa_write_method() != SA_WRITE_THROUGH;
+	SaLimits	limits;
+	int			rc;
+
+	file->rel = key->rel;
+	file->fork = key->fork;
+	file->segno = segno;
+	saRelPathPerm(key->rel, key->fork, file->path);
+	if (segno > 0)
+		snprintf(file->path + strlen(file->path), MAXPGPATH - strlen(file->path), ".%d", segno);
+
+	ReserveExternalFD();
+	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (direct ? O_DIRECT : 0));
+	rc = file->fd < 0 ? -errno : sa_probe_limits(file->fd, &limits);
+	if (rc != 0)
+	{
+		errno = -rc;
+		ereport(PANIC,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\" (target block %u): %m", file->path, key->block),
+				 errdetail("A page that was accepted for it cannot be written.")));
+	}
+	file->unit_max = limits.unit_max_opt >= BLCKSZ ? limits.unit_max_opt : limits.unit_max;
+	return me->file_count++;
+}
+
+/* Index of the open file for a page; -1 if there are too many open. */
+static int
+get_file(const SaPageKey *key)
+{
+	int			segno = (int) (key->block / (BlockNumber) RELSEG_SIZE);
+
+	for (int i = me->file_count - 1; i >= 0; i--)
+	{
+		WriterFile *file = &me->files[i];
+
+		if (file->segno == segno && file->fork == key->fork && saRelFileEquals(file->rel, key->rel))
+			return i;
+	}
+	return me->file_count < FILES ? open_file(key, segno) : -1;
+}
+
+static int
+compare_slots(const void *a, const void *b)
+{
+	const SaPageKey *x = &sa_pool_slot(*(const int *) a)->key;
+	const SaPageKey *y = &sa_pool_slot(*(const int *) b)->key;
+	int			order = memcmp(&x->rel, &y->rel, sizeof(x->rel));
+
+	if (order == 0)
+		order = (int) x->fork - (int) y->fork;
+	if (order == 0)
+		order = x->block < y->block ? -1 : x->block > y->block;
+	return order;
+}
+
+static bool
+adjacent(const SaPageKey *a, const SaPageKey *b, BlockNumber distance)
+{
+	return saRelFileEquals(a->rel, b->rel) && a->fork == b->fork && b->block == a->block + distance;
+}
+
+/*
+ * How many pages of the batch, from batch_next on, can leave as one request:
+ * a power of two, adjacent, naturally aligned (so never across a segment).
+ */
+static int
+request_size(uint32 unit_max)
+{
+	const SaPageKey *first = &sa_pool_slot(me->batch[me->batch_next])->key;
+	int			left = me->batch_count - me->batch_next;
+	int			run = 1;
+	int			size = 1;
+
+	if (!me->coalesce)
+		return 1;
+	while (run < left && run < SA_REQUEST_PAGES &&
+		   adjacent(first, &sa_pool_slot(me->batch[me->batch_next + run])->key, run))
+		run++;
+	while (size * 2 <= run && size * 2 * BLCKSZ <= unit_max && first->block % (size * 2) == 0)
+		size *= 2;
+	return size;
+}
+
+static void finish_requests(bool wait);
+
+/* Start the next request of the batch.  There is an idle one. */
+static void
+start_request(void)
+{
+	const SaPageKey *key = &sa_pool_slot(me->batch[me->batch_next])->key;
+	SaRequest  *request;
+	int			file = get_file(key);
+
+	if (file < 0)
+	{
+		while (under_way())
+			finish_requests(true);
+		close_files();
+		file = get_file(key);
+	}
+
+	request = me->idle[--me->idle_count];
+	request->file = file;
+	request->fd = me->files[file].fd;
+	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+	request->flags = sa_write_flags();
+	request->page_count = request_size(me->files[file].unit_max);
+	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));
+	me->batch_next += request->page_count;
+
+	/* images are frozen: no lock needed to read them */
+	request->data = sa_pool_page(request->slots[0]);
+	if (request->page_count > 1)
+	{
+		for (int i = 0; i < request->page_count; i++)
+			memcpy((char *) request->staging + (Size) i * BLCKSZ, sa_pool_page(request->slots[i]), BLCKSZ);
+		request->data = request->staging;
+	}
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
+	sa_place_start(request);
+	pgstat_report_wait_end();
+}
+
+static void
+warn_no_space(const SaRequest *request)
+{
+	static TimestampTz last = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	me->no_space = true;
+	if (last != 0 && !TimestampDifferenceExceeds(last, now, NO_SPACE_WARNING_MS))
+		return;
+	last = now;
+	errno = request->error;
+	ereport(WARNING,
+			(errcode(ERRCODE_DISK_FULL),
+			 errmsg("could not write block %u in file \"%s\": %m",
+					sa_pool_slot(request->slots[0])->key.block, me->files[request->file].path),
+			 errdetail("An atomic overwrite through copy-on-write needs free space for the new copy. "
+					   "The page waits in the write-behind pool."),
+			 errhint("Free some space on this filesystem; the page will be written again.")));
+}
+
+static void
+panic(const SaRequest *request)
+{
+	errno = request->error;
+	ereport(PANIC,
+			(errcode_for_file_access(),
+			 errmsg("could not write block %u in file \"%s\": %m",
+					sa_pool_slot(request->slots[0])->key.block, me->files[request->file].path),
+			 errdetail("The page had been accepted into the write-behind pool, so only WAL has it now."),
+			 errhint("Recovery will write it again. Check the device and the kernel log.")));
+}
+
+/* A request is done: free its slots, or see to its error. */
+static void
+settle(SaRequest *request)
+{
+	instr_time	elapsed;
+
+	switch (request->error)
+	{
+		case 0:
+			INSTR_TIME_SET_CURRENT(elapsed);
+			INSTR_TIME_SUBTRACT(elapsed, request->started);
+			sa_pool_complete(request->slots, request->page_count);
+			sa_pool_count_write(request->page_count, INSTR_TIME_GET_MICROSEC(elapsed), me->is_writer);
+			sa_stats_written(request->page_count, 0, INSTR_TIME_GET_MICROSEC(elapsed));
+			break;
+		case EAGAIN:
+			sa_stats_written(0, 1, 0);
+			sa_pool_requeue(request->slots, request->page_count);
+			break;
+		case ENOSPC:
+		case EDQUOT:
+			sa_stats_error();
+			warn_no_space(request);
+			sa_pool_requeue(request->slots, request->page_count);
+			break;
+		case EINVAL:
+			if (request->page_count == 1)
+				panic(request);
+			me->coalesce = false;
+			sa_pool_requeue(request->slots, request->page_count);
+			break;
+		default:
+			panic(request);
+	}
+	me->idle[me->idle_count++] = request;
+}
+
+/* Settle what is done; with wait, at least one. */
+static void
+finish_requests(bool wait)
+{
+	SaRequest  *request;
+
+	while (under_way() && (request = sa_place_finish(wait)) != NULL)
+	{
+		settle(request);
+		wait = false;
+	}
+}
+
+/* Claim the next batch.  Returns whether there is one. */
+static bool
+claim_batch(void)
+{
+	me->batch_next = 0;
+	me->batch_count = sa_pool_claim(me->batch, CLAIM_MAX);
+	if (me->batch_count == 0)
+		return false;
+	qsort(me->batch, me->batch_count, sizeof(int), compare_slots);
+
+	/* read after the claim: see writebehind.c */
+	if (me->file_generation != sa_pool_forget_generation())
+	{
+		while (under_way())
+			finish_requests(true);
+		close_files();
+		me->file_generation = sa_pool_forget_generation();
+	}
+	return true;
+}
+
+/*
+ * Write until the pool has nothing queued, or once if !all.  An error in here
+ * would leave slots in flight for ever, so it is a PANIC.
+ */
+static void
+write_batches(bool all)
+{
+	volatile bool stop = false; /* claim no more */
+
+	HOLD_INTERRUPTS();
+	PG_TRY();
+	{
+		while (!me->no_space)
+		{
+			if (me->batch_next == me->batch_count && (stop || !claim_batch()))
+			{
+				if (!under_way())
+					break;
+				finish_requests(true);	/* more may have been queued by then */
+				continue;
+			}
+			if (me->idle_count == 0)
+				finish_requests(true);
+			start_request();
+			finish_requests(false);
+			stop = !all || ShutdownRequestPending;
+		}
+		if (me->batch_next < me->batch_count)
+			sa_pool_requeue(&me->batch[me->batch_next], me->batch_count - me->batch_next);
+		me->batch_next = me->batch_count;
+		while (under_way())
+			finish_requests(true);
+	}
+	PG_CATCH();
+	{
+		EmitErrorReport();
+		elog(PANIC, "smgr_atomic: error while pages are in flight");
+	}
+	PG_END_TRY();
+	RESUME_INTERRUPTS();
+
+	me->coalesce = true;
+	if (me->no_space)
+		pg_usleep(NO_SPACE_PAUSE_US);
+	me->no_space = false;
+}
+
+/*
+ * Write one batch in the calling process, because no writer is running.  Any
+ * process; uses no ring.
+ */
+void
+sa_writer_help(void)
+{
+	if (me == NULL)
+		create_writer(false);
+	write_batches(false);
+	close_files();
+}
+
+/* Register the workers.  From _PG_init() in shared_preload_libraries. */
+void
+sa_writer_register(int count)
+{
+	BackgroundWorker worker = {0};
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker.bgw_restart_time = 1;
+	strlcpy(worker.bgw_library_name, "smgr_atomic", BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "sa_writer_main", BGW_MAXLEN);
+	strlcpy(worker.bgw_type, "smgr_atomic writer", BGW_MAXLEN);
+	for (int i = 0; i < count; i++)
+	{
+		snprintf(worker.bgw_name, BGW_MAXLEN, "smgr_atomic writer %d", i + 1);
+		worker.bgw_main_arg = Int32GetDatum(i);
+		RegisterBackgroundWorker(&worker);
+	}
+}
+
+static void
+leave_at_exit(int code, Datum number)
+{
+	sa_pool_writer_leave(DatumGetInt32(number));
+}
+
+static void
+open_place(void)
+{
+	int			error = sa_place_open(me->depth, sa_io_uring);
+
+	sa_pool_report_io(sa_place_is_async(), error);
+	if (error == 0)
+		return;
+	errno = error;
+	ereport(WARNING,
+			(errmsg("smgr_atomic: the kernel refuses io_uring: %m"),
+			 errdetail("Each writer has one write under way at a time instead of %d.", me->depth),
+			 errhint("Allow io_uring (kernel.io_uring_disabled, the container's seccomp profile), or raise smgr_atomic.writers.")));
+}
+
+/* Entry point of the background worker. */
+void
+sa_writer_main(Datum arg)
+{
+	int			number;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	BackgroundWorkerUnblockSignals();
+
+	create_writer(true);
+	open_place();
+	number = sa_pool_writer_enter(MyLatch);
+	if (number < 0)
+		elog(ERROR, "too many smgr_atomic writers");
+	before_shmem_exit(leave_at_exit, Int32GetDatum(number));
+
+	while (!ShutdownRequestPending)
+	{
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		write_batches(true);
+
+		sa_pool_writer_sleeps(number, true);
+		if (!sa_pool_has_queued())
+		{
+			int			woken = WaitLatch(MyLatch,
+										  WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (me->file_count > 0 ? WL_TIMEOUT : 0),
+										  IDLE_MS, PG_WAIT_EXTENSION);
+
+			ResetLatch(MyLatch);
+			if ((woken & WL_TIMEOUT) || me->file_generation != sa_pool_forget_generation())
+				close_files();
+		}
+		sa_pool_writer_sleeps(number, false);
+		CHECK_FOR_INTERRUPTS();
+	}
+	proc_exit(0);
+}
