@@ -97,6 +97,8 @@ class Plan:
                 words += [word for setting in value for word in (option, setting)]
             elif value is True:
                 words.append(option)
+            elif str(value).startswith('-'):
+                words.append(f'{option}={value}')
             else:
                 words += [option, str(value)]
         for name in ('arms', 'scale', 'clients', 'jobs', 'duration', 'warmup', 'rounds', 'seed',

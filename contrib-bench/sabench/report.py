@@ -61,6 +61,7 @@ UNFINISHED = ('A checkpoint that had not finished when a run ended counts its wr
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction then".')
+SHARED = 'Device figures count whatever else used the device of that directory, too.'
 
 
 def summarise(plan, records):
@@ -199,6 +200,8 @@ def notes(plan, summary, spread):
            for entry in summary.values()):
         result.append(UNFINISHED)
     result.append(BUFFERED if plan.no_drain else DRAINED)
+    if plan.directory:
+        result.append(SHARED)
     if plan.rounds == 1:
         result.append('One round shows no spread: a difference may be noise.')
     return result

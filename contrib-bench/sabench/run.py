@@ -100,7 +100,7 @@ class Comparison:
 
     def _open_place(self, stack):
         self.progress.stage('', 0)
-        self.progress.say('making the volume')
+        self.progress.say('making a place for the data')
         self.place = volume.make(self.plan, server.owner())
         stack.callback(self.place.close)
         self.sockets = server.Sockets()
@@ -255,7 +255,7 @@ class Comparison:
         picture = pictures.tps_over_time(self.plan, records, self.results)
         environment = json.loads((self.results / 'environment.json').read_text())
         print(report.write(self.plan, records, environment, self.results))
-        print(f'\npicture  {picture}\nresults  {self.results}')
+        print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\nresults  {self.results}')
 
 
 def _save_settings(running, directory):

@@ -1,6 +1,7 @@
 """What is read from pgbench, the server's log, the kernel and the small files."""
 
 import pathlib
+import shlex
 import tempfile
 import unittest
 from array import array
@@ -169,8 +170,9 @@ class Options(unittest.TestCase):
                 options.parse(words)
 
     def test_command_repeats_the_plan(self):
-        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=2', '--no-drain'])
-        words = plan.command().split()[2:]
+        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=x y', '--no-drain',
+                                 '--initdb-options=--data-checksums -g'])
+        words = shlex.split(plan.command())[2:]
         again, _ = options.parse(words)
         again.results, again.profile = plan.results, plan.profile
         self.assertEqual(again, plan)
