@@ -3,11 +3,12 @@
 from . import measure, sampler, statistics
 
 
-def of_run(plan, summary, latencies, tps, counters, points, drained):
+def of_run(plan, summary, latencies, tps, counters, points, drained, library):
     """All figures of one run.  A figure that this machine cannot give is None.
 
     summary: pgbench's report; latencies in µs; tps: per second; counters: differences over the
-    run; points: checkpoints within it; drained: counters until all was on disk, or None.
+    run; points: checkpoints within it; drained: counters until all was on disk and the seconds
+    that took, or None; library: what smgr_atomic counted, or None.
     """
     number = max(summary['transactions'], 1)
     result = dict(summary)
@@ -20,9 +21,22 @@ def of_run(plan, summary, latencies, tps, counters, points, drained):
         'images': counters['wal_fpi'],
         'images_per_transaction': counters['wal_fpi'] / number})
     result.update(_checkpoints(points))
-    result.update({name: counters[name] for name in (
-        'buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')})
+    result.update(_pages(points, counters, drained, library))
     result.update(_device(plan, number, counters, drained))
+    return result
+
+
+def _pages(points, counters, drained, library):
+    """Who wrote pages.  A checkpointer in a hurry hands in its counters only when it is done:
+    without a drain they may be missing, and are None then."""
+    names = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')
+    result = {name: (drained or counters)[name] for name in names}
+    unfinished = any(not point['finished'] for point in points)
+    if drained is None and unfinished and counters['buffers_checkpoint'] == 0:
+        result = dict.fromkeys(names)
+    pages = library['pages'] if library else None
+    result['library_pages'] = pages
+    result['library_us_per_page'] = library['write_time_ms'] * 1000 / pages if pages else None
     return result
 
 
@@ -49,7 +63,7 @@ def _device(plan, number, counters, drained):
         result['drain_s'] = drained['seconds']
         if written is not None:
             result['drained_bytes_per_transaction'] = \
-                (written + drained['device_write_bytes']) / number
+                drained['device_write_bytes'] / number
     return result
 
 

@@ -77,7 +77,8 @@ def measure(server, plan, seed, directory, rate, progress):
     (directory / 'pgbench.out').write_text(report)
     (directory / 'pgbench.progress').write_text('\n'.join(messages) + '\n')
     if status != 0:
-        raise LoadError('pgbench: ' + '\n'.join(messages[-5:]))
+        raise LoadError('\n'.join([f'pgbench ended with status {status}:', *messages[-5:],
+                                   "end of the server's log:", server.last_lines(5)]))
     return report, seconds
 
 

@@ -108,6 +108,18 @@ def difference(before, after):
     return {name: after[name] - before[name] for name in after if name in before}
 
 
+def checkpoint(server):
+    """CHECKPOINT, and wait until the checkpointer has handed in its counters."""
+    query = _writers_query(server.version())
+    before = server.row(query)['checkpoints_requested']
+    server.run('CHECKPOINT;')
+    limit = time.monotonic() + QUIET_SECONDS
+    while server.row(query)['checkpoints_requested'] == before:
+        if time.monotonic() > limit:
+            raise CheckError('the checkpointer does not report its counters')
+        time.sleep(0.05)
+
+
 def wait_quiet(server):
     """Wait until pgbench's backends are gone: they hand in their counters as they end."""
     limit = time.monotonic() + QUIET_SECONDS

@@ -50,7 +50,7 @@ class Plan:
     pg_config: str = 'pg_config'
     results: str = ''
     sample_rate: float = 0.0
-    drain: bool = False
+    no_drain: bool = False
 
     def arm_list(self):
         return [profiles.arm(name) for name in self.arms.split(',')]
@@ -77,7 +77,8 @@ class Plan:
         """Expected seconds: of the preparation, and of one run of one arm."""
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
         prepare = 8 + self.scale * 0.25
-        run = copy + 5 + self.warmup + self.duration
+        drain = 0 if self.no_drain else 4
+        run = copy + 6 + self.warmup + self.duration + drain
         return prepare, run
 
     def total_seconds(self):
@@ -96,6 +97,8 @@ class Plan:
                 words += [word for setting in value for word in (option, setting)]
             elif value is True:
                 words.append(option)
+            elif str(value).startswith('-'):
+                words.append(f'{option}={value}')
             else:
                 words += [option, str(value)]
         for name in ('arms', 'scale', 'clients', 'jobs', 'duration', 'warmup', 'rounds', 'seed',
@@ -181,8 +184,9 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
     run = parser.add_argument_group('run')
     run.add_argument('--results', metavar='DIR',
                      help='new directory for the results (contrib-bench/results/TIME)')
-    run.add_argument('--drain', action='store_true',
-                     help='after each run wait until all is on disk and count those writes too')
+    run.add_argument('--no-drain', action='store_true',
+                     help='do not wait after each run until all is on disk; writes that come late '
+                     'are not counted then')
     run.add_argument('--dry-run', action='store_true', help='print the plan and its time')
     run.add_argument('--resume', metavar='DIR',
                      help='finish the run whose results are in DIR; takes no other option')

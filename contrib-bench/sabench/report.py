@@ -40,15 +40,17 @@ SECTIONS = (
         Metric('checkpoint_sync_s', 'checkpoints syncing, s', '', 2),
         Metric('buffers_checkpoint', 'pages by the checkpointer'),
         Metric('buffers_bgwriter', 'pages by the background writer'),
-        Metric('buffers_backend', 'pages by sessions'))),
+        Metric('buffers_backend', 'pages by sessions'),
+        Metric('library_pages', 'pages by way of smgr_atomic'),
+        Metric('library_us_per_page', 'µs per page there'))),
     ('Device', (
         Metric('device_write_bytes', 'written, MB', '', 1, 1e6),
         Metric('device_writes', 'write operations'),
         Metric('device_flushes', 'flushes'),
         Metric('device_bytes_per_transaction', 'bytes per transaction', 'less'),
         Metric('device_read_bytes', 'read, MB', '', 1, 1e6),
-        Metric('drain_s', 'until all was on disk, s', 'less', 1),
-        Metric('drained_bytes_per_transaction', 'bytes per transaction until then', 'less'))),
+        Metric('drain_s', 'then until all is on disk, s', '', 1),
+        Metric('drained_bytes_per_transaction', 'bytes per transaction then', 'less'))),
 )
 
 LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; '
@@ -56,8 +58,10 @@ LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
-BUFFERED = ('Device figures count what reached the device during the run. Stock leaves pages in the '
-            'page cache that reach it later; --drain counts those too.')
+BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
+            'reach it later.')
+DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction then".')
+SHARED = 'Device figures count whatever else used the device of that directory, too.'
 
 
 def summarise(plan, records):
@@ -195,8 +199,9 @@ def notes(plan, summary, spread):
     if any(entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
            for entry in summary.values()):
         result.append(UNFINISHED)
-    if not plan.drain:
-        result.append(BUFFERED)
+    result.append(BUFFERED if plan.no_drain else DRAINED)
+    if plan.directory:
+        result.append(SHARED)
     if plan.rounds == 1:
         result.append('One round shows no spread: a difference may be noise.')
     return result

@@ -100,7 +100,7 @@ class Comparison:
 
     def _open_place(self, stack):
         self.progress.stage('', 0)
-        self.progress.say('making the volume')
+        self.progress.say('making a place for the data')
         self.place = volume.make(self.plan, server.owner())
         stack.callback(self.place.close)
         self.sockets = server.Sockets()
@@ -213,10 +213,11 @@ class Comparison:
             measure.wait_quiet(running)
         counters = measure.difference(before, measure.snapshot(running, self.device))
         machine = measure.difference(machine, measure.busy())
+        drained = None if plan.no_drain else self._drain(running, before)
         if arm.library:
-            library = measure.library_work(library, measure.library_stats(running), counters)
+            library = measure.library_work(library, measure.library_stats(running),
+                                           drained or counters)
             measure.check_arm(running, arm)
-        drained = self._drain(running) if plan.drain else None
         found = figures.per_second(plan, directory, self.rate, progress_tps, sampled.samples,
                                    launched)
         latencies, rows, tps, start = found
@@ -227,24 +228,24 @@ class Comparison:
         summary = load.summary(text)
         return {'round': number, 'arm': arm.name, 'seed': seed, 'start': start,
                 'sample_rate': self.rate, 'checks': checks, 'counters': counters,
-                'library': library, 'machine': machine,
+                'drained': drained, 'library': library, 'machine': machine,
                 'checkpoints': points, 'tps_per_second': tps,
                 'figures': figures.of_run(plan, summary, latencies, tps, counters, points,
-                                          drained)}
+                                          drained, library)}
 
     def _show(self, second, tps, _ms):
         self.progress.say(f'{second:.0f}/{self.plan.duration} s · {tps:.0f} TPS',
                           self.plan.estimates()[1] - self.plan.duration + second)
 
-    def _drain(self, running):
-        """Write out what is still in memory; its cost belongs to the run as well."""
+    def _drain(self, running, before):
+        """Write out what is still in memory: it is the run's work too.  Counters since before."""
         self.progress.say('waiting until all is on disk')
-        before, started = volume.device_counters(self.device), time.monotonic()
-        running.run('CHECKPOINT;')
+        started = time.monotonic()
+        measure.checkpoint(running)
         volume.sync(self.place.path)
-        after = volume.device_counters(self.device)
-        return {'seconds': time.monotonic() - started,
-                'device_write_bytes': after.get('write_bytes', 0) - before.get('write_bytes', 0)}
+        seconds = time.monotonic() - started
+        counters = measure.difference(before, measure.snapshot(running, self.device))
+        return {'seconds': seconds, **counters}
 
     # ---- afterwards ----
 
@@ -254,7 +255,7 @@ class Comparison:
         picture = pictures.tps_over_time(self.plan, records, self.results)
         environment = json.loads((self.results / 'environment.json').read_text())
         print(report.write(self.plan, records, environment, self.results))
-        print(f'\npicture  {picture}\nresults  {self.results}')
+        print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\nresults  {self.results}')
 
 
 def _save_settings(running, directory):

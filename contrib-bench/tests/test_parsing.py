@@ -1,6 +1,7 @@
 """What is read from pgbench, the server's log, the kernel and the small files."""
 
 import pathlib
+import shlex
 import tempfile
 import unittest
 from array import array
@@ -92,6 +93,17 @@ class Checkpoints(unittest.TestCase):
         self.assertAlmostEqual(found['checkpoint_write_s'], 26.95 + 5.0)
         self.assertAlmostEqual(found['checkpoint_sync_s'], 0.2)
 
+    def test_counters_that_may_be_missing(self):
+        """No counter from a checkpointer at work means unknown, not zero."""
+        none = {'buffers_checkpoint': 0, 'buffers_bgwriter': 0, 'buffers_backend': 0}
+        work = {'pages': 10, 'write_time_ms': 2.0}
+        self.assertIsNone(figures._pages([{'finished': False}], none, None, None)
+                          ['buffers_checkpoint'])
+        self.assertEqual(figures._pages([{'finished': True}], none, None, None)
+                         ['buffers_checkpoint'], 0)
+        found = figures._pages([{'finished': False}], none, {**none, 'buffers_checkpoint': 7}, work)
+        self.assertEqual((found['buffers_checkpoint'], found['library_us_per_page']), (7, 200))
+
 
 class Status(unittest.TestCase):
     def test_active(self):
@@ -158,8 +170,9 @@ class Options(unittest.TestCase):
                 options.parse(words)
 
     def test_command_repeats_the_plan(self):
-        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=2', '--drain'])
-        words = plan.command().split()[2:]
+        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=x y', '--no-drain',
+                                 '--initdb-options=--data-checksums -g'])
+        words = shlex.split(plan.command())[2:]
         again, _ = options.parse(words)
         again.results, again.profile = plan.results, plan.profile
         self.assertEqual(again, plan)

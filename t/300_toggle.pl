@@ -1,0 +1,86 @@
+
+# smgr_atomic.mode is changed under load, back and forth: nothing is lost, and
+# every source that tells of full_page_writes agrees.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_torn_free_xfs();
+
+use constant FLIPS => 20;
+
+my $node = new_node(
+	'main',
+	volume => create_volume('data', size => '2G'),
+	conf   => "wal_level = replica\nshared_buffers = 2MB\nbgwriter_delay = 20ms\nwal_keep_size = 1GB\n");
+$node->start;
+init_bank($node, 2);
+reach($node, 'active', 'started');
+
+# a session that is older than every change
+my $session = $node->background_psql('postgres');
+
+sub images_in_worker
+{
+	my $setting = $node->safe_psql('postgres', q{
+		SET force_parallel_mode = on;
+		SELECT current_setting('full_page_writes')});
+	my $plan = $node->safe_psql('postgres', q{
+		SET force_parallel_mode = on;
+		EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT current_setting('full_page_writes')});
+	return $plan =~ /Workers Launched: 1/ ? $setting : "no worker: $plan";
+}
+
+sub all_say
+{
+	my ($value, $name) = @_;
+	subtest "$name: full_page_writes is $value" => sub {
+		is(shown($node), $value, 'new session');
+		is($session->query_safe('SHOW full_page_writes'), $value, 'old session');
+		is(images_in_worker(), $value, 'parallel worker');
+		is(now($node)->{full_page_writes}, $value, 'smgr_atomic_status');
+		is(control($node), $value, 'pg_controldata');
+	};
+	return;
+}
+
+my $start = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+my $load  = start_load($node);
+for my $flip (1 .. FLIPS)
+{
+	my $off = $flip % 2;
+	my $name = "flip $flip";
+
+	wait_for_load($node, 50);
+	set_mode($node, $off ? 'off' : 'auto');
+	reach($node, $off ? 'off' : 'active', $name);
+	is(now($node)->{mode_in_force}, $off ? 'off' : 'direct', "$name: mode in force");
+	if ($flip <= 4)
+	{
+		# "off" comes after a checkpoint with images, "active" right before one without
+		$node->safe_psql('postgres', 'CHECKPOINT') unless $off;
+		all_say($off ? 'on' : 'off', $name);
+	}
+}
+ok($load->pumpable, 'pgbench is still running');
+stop_load($load);
+balanced($node, FLIPS . ' flips');
+is(counters($node)->{errors}, 0, 'no errors');
+my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+unlike(slurp_file($node->logfile), qr/\b(?:PANIC|ERROR|WARNING):/, 'nothing to complain about in the log');
+
+my @records = wal_records($node, $start, $end);
+is(scalar(grep { $_->{what} eq 'fpw' } @records), FLIPS, 'WAL has a record of each change');
+follows_contract(\@records, FLIPS . ' flips');
+
+$session->quit;
+stop_clean($node);
+done_testing();
