@@ -185,7 +185,7 @@ smgr_atomic_stats(PG_FUNCTION_ARGS)
 		values[5] = Int64GetDatum(stats.delegated[SA_DELEGATED_TEMPORARY]);
 		values[6] = Int64GetDatum(stats.delegated[SA_DELEGATED_OFF]);
 		values[7] = Int64GetDatum(stats.errors);
-		values[8] = Float8GetDatum(stats.write_time_us / 1000.0);
+		values[8] = Float8GetDatum(stats.write_time_ns / 1e6);
 		values[9] = TimestampTzGetDatum(sa_stats_reset_time());
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}

@@ -24,7 +24,7 @@ typedef struct Counters
 	pg_atomic_uint64 retries;
 	pg_atomic_uint64 delegated[SA_DELEGATED_REASONS];
 	pg_atomic_uint64 errors;
-	pg_atomic_uint64 write_time_us;
+	pg_atomic_uint64 write_time_ns;
 } Counters;
 
 typedef struct StatsShared
@@ -52,7 +52,7 @@ clear(void)
 		pg_atomic_write_u64(&c->accepted, 0);
 		pg_atomic_write_u64(&c->retries, 0);
 		pg_atomic_write_u64(&c->errors, 0);
-		pg_atomic_write_u64(&c->write_time_us, 0);
+		pg_atomic_write_u64(&c->write_time_ns, 0);
 		for (int i = 0; i < SA_DELEGATED_REASONS; i++)
 			pg_atomic_write_u64(&c->delegated[i], 0);
 	}
@@ -77,28 +77,29 @@ sa_stats_shmem_init(void)
 		pg_atomic_init_u64(&c->accepted, 0);
 		pg_atomic_init_u64(&c->retries, 0);
 		pg_atomic_init_u64(&c->errors, 0);
-		pg_atomic_init_u64(&c->write_time_us, 0);
+		pg_atomic_init_u64(&c->write_time_ns, 0);
 		for (int i = 0; i < SA_DELEGATED_REASONS; i++)
 			pg_atomic_init_u64(&c->delegated[i], 0);
 	}
 	clear();
 }
 
+/* One page more, written or handed to the pool, in so much time. */
 void
-sa_stats_written(uint64 pages, uint64 retries, uint64 time_us)
+sa_stats_written(bool accepted, uint64 time_ns)
 {
 	Counters   *c = &shared->by_type[MyBackendType];
 
-	pg_atomic_fetch_add_u64(&c->pages, pages);
-	pg_atomic_fetch_add_u64(&c->write_time_us, time_us);
-	if (retries > 0)
-		pg_atomic_fetch_add_u64(&c->retries, retries);
+	pg_atomic_fetch_add_u64(&c->pages, 1);
+	pg_atomic_fetch_add_u64(&c->write_time_ns, time_ns);
+	if (accepted)
+		pg_atomic_fetch_add_u64(&c->accepted, 1);
 }
 
 void
-sa_stats_accepted(void)
+sa_stats_retries(uint64 retries)
 {
-	pg_atomic_fetch_add_u64(&shared->by_type[MyBackendType].accepted, 1);
+	pg_atomic_fetch_add_u64(&shared->by_type[MyBackendType].retries, retries);
 }
 
 void
@@ -124,8 +125,8 @@ sa_stats_read(BackendType type, SaStats *stats)
 	stats->accepted = pg_atomic_read_u64(&c->accepted);
 	stats->retries = pg_atomic_read_u64(&c->retries);
 	stats->errors = pg_atomic_read_u64(&c->errors);
-	stats->write_time_us = pg_atomic_read_u64(&c->write_time_us);
-	seen = stats->pages + stats->accepted + stats->errors;
+	stats->write_time_ns = pg_atomic_read_u64(&c->write_time_ns);
+	seen = stats->pages + stats->retries + stats->errors;
 	for (int i = 0; i < SA_DELEGATED_REASONS; i++)
 	{
 		stats->delegated[i] = pg_atomic_read_u64(&c->delegated[i]);

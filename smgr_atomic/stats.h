@@ -25,17 +25,17 @@ typedef enum SaDelegated
 typedef struct SaStats
 {
 	uint64		pages;			/* written atomically */
-	uint64		accepted;		/* handed to the write-behind pool */
+	uint64		accepted;		/* of these, handed to the write-behind pool */
 	uint64		retries;		/* EAGAIN and EINTR */
 	uint64		delegated[SA_DELEGATED_REASONS];
 	uint64		errors;
-	uint64		write_time_us;
+	uint64		write_time_ns;	/* spent by this backend type */
 } SaStats;
 
 extern Size sa_stats_shmem_size(void);
 extern void sa_stats_shmem_init(void);
-extern void sa_stats_written(uint64 pages, uint64 retries, uint64 time_us);
-extern void sa_stats_accepted(void);
+extern void sa_stats_written(bool accepted, uint64 time_ns);
+extern void sa_stats_retries(uint64 retries);
 extern void sa_stats_delegated(SaDelegated why);
 extern void sa_stats_error(void);
 extern bool sa_stats_read(BackendType type, SaStats *stats);

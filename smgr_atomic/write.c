@@ -227,24 +227,20 @@ write_now(SaSegment *segment, BlockNumber block, const void *page, bool direct)
 {
 	int			fd = saFileGetRawDesc(segment->file);
 	off_t		offset = (off_t) BLCKSZ * (block % (BlockNumber) RELSEG_SIZE);
-	instr_time	start,
-				elapsed;
 	uint64		retries = 0;
 	int			error;
 
 	if (direct)
 		page = aligned_page(page, segment->limits.dio_mem_align);
 
-	INSTR_TIME_SET_CURRENT(start);
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
 	error = fd < 0 ? errno : submit(fd, page, offset, sa_write_flags(), &retries);
 	pgstat_report_wait_end();
-	INSTR_TIME_SET_CURRENT(elapsed);
-	INSTR_TIME_SUBTRACT(elapsed, start);
 
+	if (retries > 0)
+		sa_stats_retries(retries);
 	if (error != 0)
 		report_failure(error, block, FilePathName(segment->file));
-	sa_stats_written(1, retries, INSTR_TIME_GET_MICROSEC(elapsed));
 }
 
 /*
@@ -259,15 +255,21 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	bool		direct = method == SA_WRITE_DIRECT;
 	SaSegment  *segment = sa_segment_get(reln, fork, block, direct ? O_DIRECT : 0);
 	SaPageKey	key;
+	instr_time	start,
+				elapsed;
+	bool		accepted;
 
+	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
-	if (sa_pool_accept(&key, page))
-		sa_stats_accepted();
-	else
+	accepted = sa_pool_accept(&key, page);
+	if (!accepted)
 	{
 		sa_pool_settle_block(&key);
 		write_now(segment, block, page, direct);
 	}
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+	sa_stats_written(accepted, (uint64) (INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));
 	if (!skipFsync)
 		register_dirty_segment(reln, fork, block, segment->file);
 }

@@ -304,10 +304,9 @@ settle(SaRequest *request)
 			INSTR_TIME_SUBTRACT(elapsed, request->started);
 			sa_pool_complete(request->slots, request->page_count);
 			sa_pool_count_write(request->page_count, INSTR_TIME_GET_MICROSEC(elapsed), me->is_writer);
-			sa_stats_written(request->page_count, 0, INSTR_TIME_GET_MICROSEC(elapsed));
 			break;
 		case EAGAIN:
-			sa_stats_written(0, 1, 0);
+			sa_stats_retries(1);
 			sa_pool_requeue(request->slots, request->page_count);
 			break;
 		case ENOSPC:

@@ -47,6 +47,14 @@ SELECT pg_catalog.array_agg(attname::text ORDER BY attnum) AS stats_columns
 FROM pg_attribute WHERE attrelid = 'smgr_atomic_stats'::regclass AND attnum > 0;
 DROP TABLE smgr_atomic_test;
 
+-- the pool, if there is one, takes pages exactly while images may be off
+SELECT accepting = (slots > 0 AND s.state IN ('active', 'paused')) AS accepts_when_it_should,
+       used BETWEEN 0 AND slots AND in_flight BETWEEN 0 AND slots AS within_bounds,
+       slots * current_setting('block_size')::bigint = pg_size_bytes(current_setting('smgr_atomic.write_behind_size')) AS size_as_set,
+       writers = CASE WHEN slots > 0 THEN current_setting('smgr_atomic.writers')::int ELSE 0 END AS writers_run,
+       io_method <> '' AS io_named
+FROM smgr_atomic_pool, smgr_atomic_status s;
+
 -- the settings
 SELECT name, setting, unit, context, vartype, enumvals
 FROM pg_settings WHERE name LIKE 'smgr\_atomic.%' ORDER BY name;
