@@ -49,6 +49,7 @@ use SmgrAtomic::Root ();
 
 What is compared, by name: title and settings of the server.  "whole" tells that
 pages must be whole even before recovery, "unsafe" that damage is expected.
+@safe_arms are those that scenarios without a control of their own run with.
 
 =cut
 
@@ -60,6 +61,9 @@ our %arms = (
 		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on' ],
 		whole => 1
 	});
+
+# Of these, the ones that must survive everything; CRASH_ARMS names others.
+our @safe_arms = split /,/, $ENV{CRASH_ARMS} // 'atomic';
 
 # Small buffers, so that backends evict; nothing that waits without need.
 my @conf = qw(
@@ -436,6 +440,7 @@ sub pgbench
 	open my $fh, '>', $file or die "$file: $!";
 	print $fh $script;
 	close $fh;
+	local $ENV{PGAPPNAME} = $name;
 	push @{ $self->{clients} },
 	  $self->spawn("$self->{dir}/$name.log", 'pgbench', '-n', '-h', $self->{dir}, '-f', $file,
 		@options, 'postgres');
@@ -514,6 +519,13 @@ sub disk_status
 {
 	my ($self) = @_;
 	return { map { split /=/, $_, 2 } split /\n/, $self->ctl('status')->{said} };
+}
+
+sub sync_disk
+{
+	my ($self) = @_;
+	SmgrAtomic::Crash::run_command([ 'sync', '-f', $self->{data} ]);
+	return;
 }
 
 =head2 cut(after => SECONDS, unflushed => N, at_once => 1)
