@@ -261,7 +261,7 @@ sub launch
 
 	$self->{starts}++;
 	$self->{postmaster_status} = undef;
-	$self->{log_from} = -s $self->{log} // 0;
+	$self->mark_log;
 	$self->{postmaster} = $self->spawn($self->{log}, 'postgres', '-D', $self->{data},
 		map { ('-c', $_) } @settings);
 	return;
@@ -296,7 +296,15 @@ sub answers
 	return system("pg_isready -q -h $self->{dir} -d postgres") == 0;
 }
 
-# What the server logged since it was launched last.
+# From here on log_text() is about what comes.
+sub mark_log
+{
+	my ($self) = @_;
+	$self->{log_from} = -s $self->{log} // 0;
+	return;
+}
+
+# What the server logged since it was launched last, or since mark_log().
 sub log_text
 {
 	my ($self) = @_;
@@ -314,14 +322,16 @@ sub why_it_failed
 	return ($first // 'no reason in the log') =~ s/^.*?((?:PANIC|FATAL):)/$1/r;
 }
 
-# An arm that is not what it says would prove nothing.
+# An arm that is not what it says would prove nothing.  smgr_atomic turns images
+# off some time after the start: when a checkpoint has completed.
 sub check_arm
 {
 	my ($self) = @_;
 	my $whole = $SmgrAtomic::Crash::arms{ $self->{arm} }{whole};
 	my $want = $whole || $self->{arm} eq 'stock-off' ? 'off' : 'on';
-	my $have = $self->value('SHOW full_page_writes');
+	my $have;
 
+	SmgrAtomic::Crash::wait_for(60, sub { ($have = $self->value('SHOW full_page_writes')) eq $want });
 	die "arm $self->{arm}: full_page_writes is $have\n" unless $have eq $want;
 	return;
 }
@@ -447,11 +457,12 @@ sub pgbench
 	return;
 }
 
-=head2 workload(also => $sql, checkpoints => 1)
+=head2 workload(also => $sql, checkpoints => 1, transactions => N)
 
 Starts clients in the background: several that write and log what was
 acknowledged, one that makes a checkpoint every second, and one that runs
-"also" again and again.  They end when the server does, or after ten minutes.
+"also" again and again.  They end when the server does, or after ten minutes;
+those that write also when each has made N transactions.
 
 =cut
 
@@ -460,7 +471,8 @@ sub workload
 	my ($self, %options) = @_;
 
 	$self->pgbench('workload', $transaction, '-c', SmgrAtomic::Crash::CLIENTS, '-j', 2, '-D', 'n=0',
-		'-T', 600, '-l', "--log-prefix=$self->{dir}/acknowledged", "--random-seed=$self->{seed}");
+		$options{transactions} ? ('-t', $options{transactions}) : ('-T', 600),
+		'-l', "--log-prefix=$self->{dir}/acknowledged", "--random-seed=$self->{seed}");
 	$self->pgbench('checkpoint', "CHECKPOINT;\n\\sleep 1 s\n", '-T', 600)
 	  if $options{checkpoints} // 1;
 	$self->pgbench('also', $options{also}, '-T', 600) if $options{also};
@@ -770,7 +782,9 @@ sub relation_files
 	my ($self) = @_;
 	my %used;
 
-	my ($status, $out) = $self->sql('SELECT datname FROM pg_database WHERE datallowconn');
+	# a database half dropped is marked invalid (-2) and takes no connections
+	my ($status, $out) =
+	  $self->sql('SELECT datname FROM pg_database WHERE datallowconn AND datconnlimit <> -2');
 	for my $database (split /\n/, $out)
 	{
 		($status, $out) = $self->sql(
