@@ -14,7 +14,7 @@
 
 #include "portability/instr_time.h"
 
-#define SA_REQUEST_PAGES 8		/* pages of one request at most */
+#define SA_REQUEST_PAGES 16		/* pages of one request at most */
 
 /* One write of 1 to SA_REQUEST_PAGES adjacent pages, a power of two. */
 typedef struct SaRequest
