@@ -37,6 +37,30 @@
 	M(extend, mdextend) M(prefetch, mdprefetch) M(read, mdread) \
 	M(write, mdwrite) M(writeback, mdwriteback) M(nblocks, mdnblocks) \
 	M(truncate, mdtruncate) M(immedsync, mdimmedsync)
+#elif PG_VERSION_NUM < 170000
+#define SA_SMGR_ROW(M) \
+	M(init, mdinit) M(shutdown, NULL) M(open, mdopen) M(close, mdclose) \
+	M(create, mdcreate) M(exists, mdexists) M(unlink, mdunlink) \
+	M(extend, mdextend) M(zeroextend, mdzeroextend) M(prefetch, mdprefetch) \
+	M(read, mdread) M(write, mdwrite) M(writeback, mdwriteback) \
+	M(nblocks, mdnblocks) M(truncate, mdtruncate) M(immedsync, mdimmedsync)
+#elif PG_VERSION_NUM < 180000
+#define SA_SMGR_ROW(M) \
+	M(init, mdinit) M(shutdown, NULL) M(open, mdopen) M(close, mdclose) \
+	M(create, mdcreate) M(exists, mdexists) M(unlink, mdunlink) \
+	M(extend, mdextend) M(zeroextend, mdzeroextend) M(prefetch, mdprefetch) \
+	M(readv, mdreadv) M(writev, mdwritev) M(writeback, mdwriteback) \
+	M(nblocks, mdnblocks) M(truncate, mdtruncate) M(immedsync, mdimmedsync) \
+	M(registersync, mdregistersync)
+#elif PG_VERSION_NUM < 190000
+#define SA_SMGR_ROW(M) \
+	M(init, mdinit) M(shutdown, NULL) M(open, mdopen) M(close, mdclose) \
+	M(create, mdcreate) M(exists, mdexists) M(unlink, mdunlink) \
+	M(extend, mdextend) M(zeroextend, mdzeroextend) M(prefetch, mdprefetch) \
+	M(maxcombine, mdmaxcombine) M(readv, mdreadv) M(startreadv, mdstartreadv) \
+	M(writev, mdwritev) M(writeback, mdwriteback) M(nblocks, mdnblocks) \
+	M(truncate, mdtruncate) M(immedsync, mdimmedsync) \
+	M(registersync, mdregistersync) M(fd, mdfd)
 #endif
 
 #ifdef SA_SMGR_ROW
@@ -118,7 +142,12 @@ saMdWritePages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 #endif
 }
 
-/* The read entry, in the same way; target(reln, fork, block, page). */
+/*
+ * The read entries, in the same way.  target(reln, fork, block, page) returns
+ * true if it has read the page; settle(reln, fork, block) waits until the file
+ * has it.  18 adds reads that complete later: for those the file must have
+ * all the pages first.
+ */
 #if PG_VERSION_NUM < 170000
 #if PG_VERSION_NUM < 160000
 typedef char *SaReadPage;
@@ -133,6 +162,41 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaReadPage page) \
 	if (!target(reln, fork, block, page)) \
 		mdread(reln, fork, block, page); \
 }
+#else
+#define SA_SMGR_read_pages SA_SMGR_readv
+#define SA_DEFINE_READ_ENTRY(entry, target) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, BlockNumber nblocks) \
+{ \
+	BlockNumber first = 0; \
+	for (BlockNumber i = 0; i < nblocks; i++) \
+	{ \
+		if (!target(reln, fork, block + i, pages[i])) \
+			continue; \
+		if (i > first) \
+			mdreadv(reln, fork, block + first, pages + first, i - first); \
+		first = i + 1; \
+	} \
+	if (nblocks > first) \
+		mdreadv(reln, fork, block + first, pages + first, nblocks - first); \
+}
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
+static void \
+entry(PgAioHandle *ioh, SMgrRelation reln, ForkNumber fork, BlockNumber block, \
+	  void **pages, BlockNumber nblocks) \
+{ \
+	for (BlockNumber i = 0; i < nblocks; i++) \
+		settle(reln, fork, block + i); \
+	mdstartreadv(ioh, reln, fork, block, pages, nblocks); \
+}
+#define SA_STARTREAD_SWAP(entry) {SA_SMGR_startreadv, entry},
+#else
+#define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
+static inline void entry##_not_needed(void) {}
+#define SA_STARTREAD_SWAP(entry)
 #endif
 
 /* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */

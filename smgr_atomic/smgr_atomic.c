@@ -87,6 +87,7 @@ sa_mode_name(SaMode mode)
 
 SA_DEFINE_WRITE_ENTRY(table_write, sa_write_pages)
 SA_DEFINE_READ_ENTRY(table_read, sa_write_read)
+SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle)
 
 static void
 table_close(SMgrRelation reln, ForkNumber fork)
@@ -142,6 +143,7 @@ attach(void)
 	static const SaSwap smgr[] = {
 		{SA_SMGR_write_pages, table_write},
 		{SA_SMGR_read_pages, table_read},
+		SA_STARTREAD_SWAP(table_startread)
 		{SA_SMGR_close, table_close},
 		{SA_SMGR_truncate, table_truncate},
 		{SA_SMGR_unlink, table_unlink},

@@ -313,6 +313,18 @@ sa_write_read(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page)
 	return sa_pool_read(&key, page);
 }
 
+/* Wait until the file has the last page accepted for a block. */
+void
+sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
+{
+	SaPageKey	key;
+
+	if (SmgrIsTemp(reln))
+		return;
+	make_key(&key, reln, fork, block);
+	sa_pool_settle_block(&key);
+}
+
 /*
  * Table entry "writeback": a page written directly has left the page cache
  * already, so there is nothing to start.

@@ -26,6 +26,7 @@ extern int	sa_write_flags(void);
 extern void sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 						   const void **pages, BlockNumber nblocks, bool skipFsync);
 extern bool sa_write_read(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page);
+extern void sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block);
 extern void sa_write_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 							   BlockNumber nblocks);
 
