@@ -1,4 +1,4 @@
-"""From what one run left (counters, logs) to its figures: the dictionary that reports are made of."""
+"""From what one run left (counters, logs) to its figures, which reports are made of."""
 
 from . import measure, sampler, statistics
 
@@ -36,6 +36,7 @@ def _pages(points, counters, drained, library):
         result = dict.fromkeys(names)
     pages = library['pages'] if library else None
     result['library_pages'] = pages
+    result['library_pooled'] = library['accepted'] if library else None
     result['library_us_per_page'] = library['write_time_ms'] * 1000 / pages if pages else None
     return result
 
@@ -62,16 +63,15 @@ def _device(plan, number, counters, drained):
     if drained is not None:
         result['drain_s'] = drained['seconds']
         if written is not None:
-            result['drained_bytes_per_transaction'] = \
-                drained['device_write_bytes'] / number
+            result['drained_bytes_per_transaction'] = drained['device_write_bytes'] / number
     return result
 
 
 def per_second(plan, directory, rate, progress_tps, samples, launched):
     """Read pgbench's logs of a run.
 
-    Returns (latencies in µs, one row per second, TPS per second, start as epoch).  The start is that of
-    the first transaction.  With a sampled log the TPS come from pgbench's progress lines.
+    Returns (latencies in µs, one row per second, TPS per second, start as epoch).  The start is
+    that of the first transaction.  With a sampled log the TPS come from pgbench's progress lines.
     """
     latencies, ends = measure.transactions(directory)
     start = launched

@@ -38,7 +38,7 @@ def check_arm(server, arm):
 
 
 def _wait_active(server, arm):
-    """Wait until view smgr_atomic_status says active with images off; CheckError with its reason."""
+    """Wait until smgr_atomic_status says active with images off; CheckError with its reason."""
     server.run(f'CREATE EXTENSION IF NOT EXISTS {arm.library};')
     limit = time.monotonic() + ACTIVE_SECONDS
     while True:
@@ -97,7 +97,7 @@ def library_work(before, after, counters):
         return sum(row[name] or 0 for row in rows)
 
     work = {name: total(after, name) - total(before, name)
-            for name in ('pages', 'bytes', 'retries', 'errors', 'write_time_ms')}
+            for name in ('pages', 'bytes', 'accepted', 'retries', 'errors', 'write_time_ms')}
     if counters['buffers_checkpoint'] > 0 and work['pages'] == 0:
         raise CheckError('the server wrote pages but not one went through smgr_atomic')
     return work
@@ -140,7 +140,10 @@ LOG_LINE_PREFIX = '%n %p '      # %n: epoch with milliseconds
 
 
 def checkpoints(lines):
-    """Server log -> list of {start, end, why, buffers, write_s, sync_s}; end is None if unfinished."""
+    """Server log -> list of {start, end, why, buffers, write_s, sync_s}.
+
+    end is None for one that did not finish.
+    """
     result = []
     for line in lines:
         found = CHECKPOINT_START.match(line)

@@ -126,17 +126,7 @@ def megabytes(text):
         raise PlanError(f'"{text}" is not a size such as 512MB or 8GB') from None
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog='bench', formatter_class=argparse.RawDescriptionHelpFormatter,
-        description='''Compares ways of running PostgreSQL side by side: stock with full-page images, stock
-without them (unsafe, the upper bound) and smgr_atomic. All arms start from identical
-files on the same volume and take turns in each round, so that noise shows as spread.''',
-        epilog=f'''arms:     {", ".join(profiles.names("arms"))}
-disks:    {", ".join(profiles.names("disks"))}
-profiles: {", ".join(profiles.names("profiles"))}
-Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 done,
-1 failed, 2 wrong options, 130 interrupted (--resume continues).''')
+def _add_what(parser):
     what = parser.add_argument_group('what to compare')
     what.add_argument('--profile', metavar='NAME', help='start from these options')
     what.add_argument('--quick', action='store_true',
@@ -145,6 +135,9 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
                       help='first one is what the others are compared with (%(default)s)')
     what.add_argument('--rounds', type=int, metavar='N',
                       help='how often every arm runs (%(default)s)')
+
+
+def _add_load(parser):
     load = parser.add_argument_group('load')
     load.add_argument('--builtin', metavar='NAME', help='pgbench script (%(default)s)')
     load.add_argument('--script', metavar='FILE', help='own pgbench script instead')
@@ -162,6 +155,9 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
                       help='random seed; round r uses N + r for all arms (%(default)s)')
     load.add_argument('--sample-rate', type=float, metavar='F',
                       help='share of transactions logged for latencies; 0 chooses (%(default)s)')
+
+
+def _add_server(parser):
     server = parser.add_argument_group('server')
     server.add_argument('--checkpoint-timeout', metavar='T', help='(%(default)s)')
     server.add_argument('--shared-buffers', metavar='SIZE', help='(%(default)s)')
@@ -170,6 +166,9 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
                         help='one more setting for all arms; may be repeated')
     server.add_argument('--initdb-options', metavar='TEXT', help='such as --data-checksums')
     server.add_argument('--pg-config', metavar='FILE', help='which PostgreSQL (%(default)s)')
+
+
+def _add_disk(parser):
     disk = parser.add_argument_group('disk')
     disk.add_argument('--device-limit', metavar='NAME',
                       help='limit on the volume while measuring (%(default)s)')
@@ -181,6 +180,9 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
                       help='use a new directory inside DIR, make no volume')
     disk.add_argument('--work-dir', metavar='DIR',
                       help='where the image of the volume lies (TMPDIR or /var/tmp)')
+
+
+def _add_run(parser):
     run = parser.add_argument_group('run')
     run.add_argument('--results', metavar='DIR',
                      help='new directory for the results (contrib-bench/results/TIME)')
@@ -190,6 +192,24 @@ Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 d
     run.add_argument('--dry-run', action='store_true', help='print the plan and its time')
     run.add_argument('--resume', metavar='DIR',
                      help='finish the run whose results are in DIR; takes no other option')
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog='bench', formatter_class=argparse.RawDescriptionHelpFormatter,
+        description='''Compares ways of running PostgreSQL side by side: stock with full-page images,
+stock without them (unsafe, the upper bound) and smgr_atomic. All arms start from identical
+files on the same volume and take turns in each round, so that noise shows as spread.''',
+        epilog=f'''arms:     {", ".join(profiles.names("arms"))}
+disks:    {", ".join(profiles.names("disks"))}
+profiles: {", ".join(profiles.names("profiles"))}
+Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 done,
+1 failed, 2 wrong options, 130 interrupted (--resume continues).''')
+    _add_what(parser)
+    _add_load(parser)
+    _add_server(parser)
+    _add_disk(parser)
+    _add_run(parser)
     return parser
 
 

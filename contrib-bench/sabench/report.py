@@ -42,7 +42,8 @@ SECTIONS = (
         Metric('buffers_bgwriter', 'pages by the background writer'),
         Metric('buffers_backend', 'pages by sessions'),
         Metric('library_pages', 'pages by way of smgr_atomic'),
-        Metric('library_us_per_page', 'µs per page there'))),
+        Metric('library_pooled', 'of these through its pool'),
+        Metric('library_us_per_page', 'µs a page held up its process'))),
     ('Device', (
         Metric('device_write_bytes', 'written, MB', '', 1, 1e6),
         Metric('device_writes', 'write operations'),
@@ -60,7 +61,8 @@ UNFINISHED = ('A checkpoint that had not finished when a run ended counts its wr
               'and no syncing.')
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
-DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction then".')
+DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
+           'then".')
 SHARED = 'Device figures count whatever else used the device of that directory, too.'
 
 
@@ -129,7 +131,7 @@ def factor(value):
 
 
 def rows(plan, summary, show=value_text):
-    """Yield (section, None) and (label, [(value, ratio), ...]); rows without values are left out."""
+    """Yield (section, None) and (label, [(value, ratio), ...]) where there are values."""
     names = [arm.name for arm in plan.arm_list()]
     for title, metrics in SECTIONS:
         yield title, None
@@ -179,8 +181,9 @@ def text_table(plan, summary):
 def markdown_table(plan, summary):
     """The same table for a README."""
     arms = plan.arm_list()
-    heads = [f'{letter} {arm.title}' + (f'<br>**{arm.warning.split(":")[0]}**' if arm.warning else '')
-             for letter, arm in zip(letters(plan), arms)]
+    marks = [f'<br>**{arm.warning.split(":")[0]}**' if arm.warning else '' for arm in arms]
+    heads = [f'{letter} {arm.title}{mark}'
+             for letter, arm, mark in zip(letters(plan), arms, marks)]
     result = ['| | ' + ' | '.join(heads) + ' |', '|---|' + '---:|' * len(heads)]
     for name, cells in rows(plan, summary):
         if cells is None:
@@ -227,7 +230,7 @@ def write(plan, records, environment, directory):
     summary = summarise(plan, records)
     head = conditions(plan, environment)
     noise = _noise(records)
-    tail = notes(plan, summary, '± is half the distance from the lowest round to the highest') + noise
+    tail = notes(plan, summary, '± is half the distance from lowest to highest') + noise
     table = text_table(plan, summary)
     width = max(len(line) for line in table.splitlines())
     shown = '\n'.join(_wrap(head, width) + ['', table] + _wrap(tail, width))
@@ -269,4 +272,5 @@ def _write_runs(path, records):
         writer.writerow(['round', 'arm', *machine, *names])
         for record in sorted(records, key=lambda item: (item['round'], item['arm'])):
             writer.writerow([record['round'], record['arm'],
-                             *(record['machine'][name] for name in machine), *(record['figures'].get(name) for name in names)])
+                             *(record['machine'][name] for name in machine),
+                             *(record['figures'].get(name) for name in names)])

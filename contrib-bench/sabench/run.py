@@ -255,7 +255,8 @@ class Comparison:
         picture = pictures.tps_over_time(self.plan, records, self.results)
         environment = json.loads((self.results / 'environment.json').read_text())
         print(report.write(self.plan, records, environment, self.results))
-        print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\nresults  {self.results}')
+        print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\n'
+              f'results  {self.results}')
 
 
 def _save_settings(running, directory):

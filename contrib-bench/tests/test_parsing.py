@@ -96,7 +96,7 @@ class Checkpoints(unittest.TestCase):
     def test_counters_that_may_be_missing(self):
         """No counter from a checkpointer at work means unknown, not zero."""
         none = {'buffers_checkpoint': 0, 'buffers_bgwriter': 0, 'buffers_backend': 0}
-        work = {'pages': 10, 'write_time_ms': 2.0}
+        work = {'pages': 10, 'accepted': 4, 'write_time_ms': 2.0}
         self.assertIsNone(figures._pages([{'finished': False}], none, None, None)
                           ['buffers_checkpoint'])
         self.assertEqual(figures._pages([{'finished': True}], none, None, None)
@@ -115,7 +115,7 @@ class Status(unittest.TestCase):
             self.assertFalse(measure.status_active({**row, **change}), change)
 
     def test_no_page_written(self):
-        rows = [{'pages': 5, 'bytes': 40960, 'retries': 0, 'errors': 0, 'write_time_ms': 1.0}]
+        rows = [{'pages': 5, 'bytes': 40960, 'accepted': 0, 'retries': 0, 'errors': 0, 'write_time_ms': 1.0}]
         with self.assertRaises(measure.CheckError):
             measure.library_work(rows, rows, {'buffers_checkpoint': 10})
         self.assertEqual(measure.library_work(rows, rows, {'buffers_checkpoint': 0})['pages'], 0)
