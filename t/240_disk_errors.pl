@@ -1,0 +1,147 @@
+
+# The disk stays on but fails: a write error on a data page, write errors at
+# any moment, no space left during copy-on-write, a thin disk that is full.
+
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use SmgrAtomic::Root;
+use SmgrAtomic::Crash;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+need_root();
+my $seed = SmgrAtomic::Crash::first_seed();
+my $lab  = SmgrAtomic::Crash->new;
+
+for my $arm (@SmgrAtomic::Crash::safe_arms)
+{
+	error_on_a_page($arm);
+	errors_under_load($arm, $seed + $_) for 1 .. 2;
+	no_space($arm);
+	thin_disk_full($arm);
+}
+done_testing();
+
+sub begin
+{
+	my ($arm, $number, @conf) = @_;
+	my $run = $lab->begin(arm => $arm, seed => $number, conf => \@conf);
+	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
+	return $run;
+}
+
+# The server may be running or not; ends the run.
+sub is_sound
+{
+	my ($run, $what) = @_;
+	my $title = "$run->{arm}, seed $run->{seed}: $what";
+
+	$run->end_clients;
+	$run->{postmaster} || $run->start or diag($run->why_it_failed);
+	$run->verify;
+	is(join("\n", @{ $run->{problems} }), '', "$title: sound afterwards");
+	is($run->{lost}, 0, "... none of $run->{acknowledged} acknowledged commits lost");
+	$run->end;
+	return;
+}
+
+# With nothing else going on, the first write of a checkpoint is a page.
+sub error_on_a_page
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed, 'bgwriter_lru_maxpages=0', 'autovacuum=off');
+
+	$run->workload(checkpoints => 0, transactions => 50);
+	$run->end_clients;
+	$run->sync_disk;
+	$run->set('eio-write', 1);
+	my ($status, $out, $err) = $run->sql('CHECKPOINT;');
+	isnt($status, 0, "$arm: the checkpoint fails when the disk fails a write");
+	is($run->disk_status->{refused}, 1, '... one write was refused');
+	like($run->log_text, qr/could not write block \d+ in file "base\/\d+\/\d+": Input\/output error/,
+		'... the log names block and file');
+	($status, $out, $err) = $run->sql('CHECKPOINT;');
+	is($status, 0, '... the next checkpoint works') or diag($err);
+	is_sound($run, 'a write error on a page');
+	return;
+}
+
+# Whatever the error meets: a page, WAL, the filesystem's own log.
+sub errors_under_load
+{
+	my ($arm, $number) = @_;
+	my $run = begin($arm, $number);
+
+	$run->workload;
+	sleep 1.5;
+	$run->set('eio-write', 1 + int rand 300);
+	ok(SmgrAtomic::Crash::wait_for(30, sub { $run->disk_status->{refused} > 0 }),
+		"$arm, seed $number: the disk fails a write under load");
+	sleep 0.5;
+	note join "\n", grep { /PANIC|ERROR/ } split /\n/, $run->log_text;
+	$run->kill_server;
+	$run->end_clients;
+	$run->power_on;    # mounts again: the filesystem may have given up
+	is_sound($run, 'a write error under load');
+	return;
+}
+
+# A file takes all the space there is; overwriting a page needs new blocks.
+sub no_space
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed);
+	my $filler = "$run->{mount}/space/filler";
+
+	$run->workload;
+	sleep 1;
+	fill($filler);
+	ok( SmgrAtomic::Crash::wait_for(
+			60, sub { $run->has_ended || $run->log_text =~ /No space left on device/ }),
+		"$arm: there is no space left");
+	sleep 1;
+	like($run->log_text, qr/(?:ERROR|PANIC|FATAL): .*No space left on device/, '... the log says so');
+	note join "\n", grep { /No space|HINT/ } split /\n/, $run->log_text;
+	unlink $filler or die "$filler: $!";
+	$run->kill_server;
+	is_sound($run, 'no space left');
+	return;
+}
+
+# Takes what is left, in smaller and smaller pieces.
+sub fill
+{
+	my ($path) = @_;
+	my $size = 0;
+
+	for my $piece (64 << 20, 1 << 20, 64 << 10, 4096)
+	{
+		1 while SmgrAtomic::Crash::wait_for(0, sub {
+				system("fallocate -o $size -l $piece $path 2>/dev/null") == 0 && ($size += $piece);
+			});
+	}
+	note "filler of $size bytes";
+	return;
+}
+
+# The filesystem believes in space that the disk below has not.
+sub thin_disk_full
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed);
+
+	$run->workload;
+	sleep 1;
+	$run->set('full', 'on');
+	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->disk_status->{refused} > 0 }),
+		"$arm: the thin disk refuses a write");
+	sleep 1;
+	$run->set('full', 'off');
+	$run->kill_server;
+	$run->end_clients;
+	$run->power_on;
+	is_sound($run, 'a thin disk that is full');
+	return;
+}
