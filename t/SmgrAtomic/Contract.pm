@@ -354,24 +354,14 @@ sub release
 	return;
 }
 
-=head2 driver_pid($node)
+=head2 children($node), driver_pid($node)
+
+Process ids of the server's processes; and of the driver, undef if there is
+none (it has no row in pg_stat_activity).
 
 =cut
 
-sub driver_pid
-{
-	my ($node) = @_;
-	return $node->safe_psql('postgres',
-		q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'smgr_atomic driver'});
-}
-
-=head2 kill_cluster($node)
-
-Kills every process of the server with SIGKILL, the postmaster first.
-
-=cut
-
-sub kill_cluster
+sub children
 {
 	my ($node) = @_;
 	my $postmaster = $node->{_pid} or die 'not running';
@@ -383,10 +373,35 @@ sub kill_cluster
 		my ($pid, $parent) = (<$stat> // '') =~ /^(\d+) \(.*\) \S (\d+) / or next;
 		push @children, $pid if $parent == $postmaster;
 	}
+	return @children;
+}
+
+sub driver_pid
+{
+	my ($node) = @_;
+
+	for my $pid (children($node))
+	{
+		open my $file, '<', "/proc/$pid/cmdline" or next;
+		return $pid if (<$file> // '') =~ /smgr_atomic driver/;
+	}
+	return undef;
+}
+
+=head2 kill_cluster($node)
+
+Kills every process of the server with SIGKILL, the postmaster first.
+
+=cut
+
+sub kill_cluster
+{
+	my ($node) = @_;
+	my @all = ($node->{_pid}, children($node));
+
 	$node->kill9;
-	kill KILL => @children;
-	wait_until("the processes of the server to end",
-		sub { !grep { kill 0 => $_ } $postmaster, @children });
+	kill KILL => @all;
+	wait_until('the processes of the server to end', sub { !grep { kill 0 => $_ } @all });
 	return;
 }
 
