@@ -84,6 +84,14 @@ sa_attach_reason(void)
 	return reason;
 }
 
+/* The entries were replaced, but the server does not use them. */
+void
+sa_attach_failed(const char *why)
+{
+	attached = false;
+	strlcpy(reason, why, sizeof(reason));
+}
+
 #define REFUSE(...) (snprintf(reason, sizeof(reason), __VA_ARGS__), false)
 
 /*

@@ -199,6 +199,23 @@ static inline void entry##_not_needed(void) {}
 #define SA_STARTREAD_SWAP(entry)
 #endif
 
+/*
+ * Write a page of the relation with this identity through the server's own
+ * table.  For a relation that does not exist.
+ */
+static inline void
+saWriteThroughTable(SaRelFile rel, char *page)
+{
+#if PG_VERSION_NUM < 170000
+	SMgrRelation reln = smgropen(rel, InvalidBackendId);
+#else
+	SMgrRelation reln = smgropen(rel, INVALID_PROC_NUMBER);
+#endif
+
+	smgrwrite(reln, MAIN_FORKNUM, 0, page, true);
+	smgrclose(reln);
+}
+
 /* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */
 static inline void
 saRelPathPerm(SaRelFile rel, ForkNumber fork, char *path)

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -32,9 +33,13 @@
 #include "writebehind.h"
 
 #define RESTART_SECONDS 2
+#define RETRY_MS 10000
 
 /* A reload, or a request to look at storage again, not acted on yet. */
 static bool settings_changed = false;
+
+/* A place could not be asked: look again by ourselves. */
+static bool retry_later = false;
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
 void
@@ -62,7 +67,9 @@ sa_driver_register(void)
 static void
 wait_for_writes_under_way(void)
 {
+	sa_fpw_waits_for_writes(true);
 	WaitForProcSignalBarrier(EmitProcSignalBarrier(PROCSIGNAL_BARRIER_SMGRRELEASE));
+	sa_fpw_waits_for_writes(false);
 }
 
 /* With the pool closed, wait until nothing is in it and nothing can come. */
@@ -83,35 +90,42 @@ refuse(const SaDecision *decision)
 }
 
 /*
- * Off -> arming -> active.  Also resumes an arming whose driver died.
+ * Off -> arming -> active.  Also resumes an arming whose driver died, and the
+ * one a start begins with.
  */
 static void
-arm(void)
+arm(const SaStatus *status)
 {
 	SaDecision	decision;
+	SaStatus	armed;
 
 	settings_changed = false;
 	sa_fpw_decide(sa_mode, false, &decision);
-	if (!decision.safe)
+	if (decision.safe && sa_fpw_begin(status, SA_STATE_ARMING, &decision))
 	{
-		refuse(&decision);
-		return;
-	}
-	sa_fpw_begin(SA_STATE_ARMING, &decision);
-	wait_for_writes_under_way();
+		empty_pool();
 
-	/* a place may have been added before all processes wrote atomically */
-	sa_fpw_decide(sa_mode, true, &decision);
-	if (!decision.safe)
-	{
-		sa_fpw_begin(SA_STATE_DISARMING, NULL);
-		refuse(&decision);
-		return;
+		/* a place may have been added before all processes wrote atomically */
+		sa_fpw_decide(sa_mode, true, &decision);
+		if (decision.safe)
+		{
+			sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
+			return;
+		}
 	}
-	sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
+	if (decision.safe)
+		return;					/* somebody else has moved on */
+
+	refuse(&decision);
+	sa_fpw_status(&armed);
+	retry_later = decision.transient;
+	if (armed.state == SA_STATE_ARMING && !decision.transient)
+		(void) sa_fpw_begin(&armed, SA_STATE_DISARMING, NULL);
 }
 
-/* Active or paused -> disarming -> off.  Also resumes a disarming. */
+/*
+ * One step of active or paused -> disarming -> images on -> off.
+ */
 static void
 disarm(const SaStatus *status)
 {
@@ -122,14 +136,25 @@ disarm(const SaStatus *status)
 		sa_fpw_decide(sa_mode, false, &decision);
 		(void) sa_fpw_explain(&decision);
 	}
-	sa_fpw_begin(SA_STATE_DISARMING, NULL);
+	if (status->state != SA_STATE_DISARMING)
+	{
+		(void) sa_fpw_begin(status, SA_STATE_DISARMING, NULL);
+		return;
+	}
+	if (!sa_manage_full_page_writes && !fullPageWrites)
+		return;					/* it is the user who has to turn them on */
 	empty_pool();
 	if (!status->images)
 		sa_fpw_after_checkpoint(SA_ACTION_IMAGES_ON);
-	sa_fpw_after_checkpoint(SA_ACTION_PLAIN);
+	else
+		sa_fpw_after_checkpoint(SA_ACTION_PLAIN);
 }
 
-/* Mode changed from one atomic method to another. */
+/*
+ * Active, and the settings were read again: another method, or storage that
+ * has changed?  A place that cannot be asked just now (full disk) is no reason
+ * to turn images on; each write still is atomic or an error.
+ */
 static void
 change_method(const SaStatus *status)
 {
@@ -137,90 +162,112 @@ change_method(const SaStatus *status)
 
 	settings_changed = false;
 	sa_fpw_decide(sa_mode, false, &decision);
-	if (!decision.safe)
-	{
-		refuse(&decision);
-		disarm(status);
-	}
-	else if (decision.method != status->method)
+	if (decision.safe && decision.method != status->method)
 	{
 		sa_fpw_close_pool();
 		empty_pool();
 		sa_fpw_switch_method(&decision);
 	}
+	else if (decision.transient)
+		ereport(WARNING,
+				(errmsg("smgr_atomic: storage cannot be checked: %s", decision.reason),
+				 errdetail("Nothing changes; page writes stay atomic.")));
+	else if (!decision.safe)
+	{
+		refuse(&decision);
+		disarm(status);
+	}
 }
 
 /* Make one step towards what the settings ask for. */
 static void
-step(void)
+step(const SaStatus *status)
 {
-	SaStatus	status;
-	bool		paused;
-	bool		wanted;
+	bool		wanted = sa_mode != SA_MODE_OFF && status->holds == 0;
+	bool		paused = status->paused_until > GetCurrentTimestamp();
+	bool		look_again = settings_changed || retry_later;
 
-	sa_fpw_status(&status);
-	wanted = sa_mode != SA_MODE_OFF && status.holds == 0;
-	paused = status.paused_until > GetCurrentTimestamp();
-	switch (status.state)
+	retry_later = false;
+	switch (status->state)
 	{
 		case SA_STATE_OFF:
-			if (wanted && settings_changed)
-				arm();
+			if (wanted && look_again)
+				arm(status);
 			break;
 		case SA_STATE_ARMING:
-			if (wanted)
-				arm();
-			else
-				disarm(&status);
+			if (!wanted)
+				disarm(status);
+			else if (!paused)
+				arm(status);
 			break;
 		case SA_STATE_ACTIVE:
 			if (!wanted)
-				disarm(&status);
+				disarm(status);
 			else if (paused)
 				sa_fpw_after_checkpoint(SA_ACTION_PAUSE);
 			else if (settings_changed)
-				change_method(&status);
+				change_method(status);
 			break;
 		case SA_STATE_PAUSED:
 			if (!wanted)
-				disarm(&status);
+				disarm(status);
 			else if (!paused)
 				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
 			break;
 		case SA_STATE_DISARMING:
-			disarm(&status);
+			disarm(status);
 			break;
 	}
 }
 
-/* Milliseconds until a pause ends; -1 = nothing to wait for. */
+/* Milliseconds until something is due by itself; -1 = nothing is. */
 static long
-until_pause_ends(void)
+until_due(void)
 {
 	SaStatus	status;
+	long		left;
 
 	sa_fpw_status(&status);
-	if (status.state != SA_STATE_PAUSED)
-		return -1;
-	return Max(0, (long) ((status.paused_until - GetCurrentTimestamp()) / 1000)) + 1;
+	left = (long) ((status.paused_until - GetCurrentTimestamp()) / 1000);
+	if (left > 0 && (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING))
+		return left + 1;
+	if (retry_later || status.state == SA_STATE_PAUSED || status.state == SA_STATE_DISARMING)
+		return RETRY_MS;
+	return -1;
 }
 
-/* Step until nothing changes any more. */
+static void
+read_settings(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	settings_changed = true;
+}
+
+/*
+ * Step until nothing changes any more.  Steps wait for checkpoints, and what
+ * came in meanwhile may have been announced by a latch that those waits have
+ * reset; so requests are counted, and looked at again.
+ */
 static void
 settle(void)
 {
-	static uint32 rechecks_seen = 0;
+	static uint32 requests_seen = 0;
 	SaStatus	before,
 				after;
 
 	do
 	{
+		read_settings();
 		sa_fpw_status(&before);
-		settings_changed |= before.rechecks != rechecks_seen;
-		rechecks_seen = before.rechecks;
-		step();
+		settings_changed |= before.requests != requests_seen;
+		requests_seen = before.requests;
+		step(&before);
 		sa_fpw_status(&after);
-	} while (before.state != after.state || before.rechecks != after.rechecks);
+	} while (before.state != after.state || before.images != after.images ||
+			 before.requests != after.requests || ConfigReloadPending);
 	settings_changed = false;
 }
 
@@ -237,20 +284,15 @@ sa_driver_main(Datum arg)
 	{
 		long		timeout;
 
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-			settings_changed = true;
-		}
 		settle();
-
-		timeout = until_pause_ends();
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
-						 timeout, PG_WAIT_EXTENSION);
+		timeout = until_due();
+		if (!ConfigReloadPending)
+			(void) WaitLatch(MyLatch,
+							 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
+							 timeout, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		if (ProcDiePending)
-			proc_exit(0);		/* asleep: nothing to say about it */
+			proc_exit(1);		/* asleep: nothing to say; 1 = to be restarted */
 		CHECK_FOR_INTERRUPTS();
 	}
 }

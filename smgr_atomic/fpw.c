@@ -39,16 +39,21 @@
  * the transition's generation as segment; the table entries below take them
  * out before md.c sees them.  A request of an earlier generation does nothing.
  *
- * The interlock record (interlock.c) must be in the WAL between the redo point
- * and the end of every checkpoint made while images are off.  Therefore each
- * checkpoint leaves two requests for the next one: a sync request, which logs
- * the record when that checkpoint syncs files, and an unlink request
- * (SA_ACTION_EVERY), which leaves the next two.  The latter also drains the
- * write-behind pool; the pool takes pages only while this chain is running.
+ * The interlock record (interlock.c) must be in the WAL soon after the redo
+ * point of every checkpoint made while images are off, and before its end.
+ * The checkpointer logs it before the first page it writes in a checkpoint.
+ * For checkpoints that write none, each checkpoint leaves two requests for the
+ * next one: a sync request, which logs the record if that is still due when
+ * files are synced, and an unlink request (SA_ACTION_EVERY), which leaves the
+ * next two.  The latter also drains the write-behind pool; the pool takes pages
+ * only while this chain is running.  Nothing is logged in a shutdown
+ * checkpoint: no recovery begins there, and no WAL may come between its redo
+ * point and its record.
  *
  * Locks.  Everything in FpwShared is protected by its LWLock, but
- * - images is also read without the lock by the show hook (one byte; an
- *	 answer from just before or after a change is equally true);
+ * - images is also read without the lock by the show hook and by the
+ *	 checkpointer, which alone changes it (one byte; for others an answer from
+ *	 just before or after a change is equally true);
  * - driver is written and read under the lock, its latch set outside.
  * The write method (write.c) and whether the pool takes pages are changed only
  * while holding the lock.
@@ -84,7 +89,6 @@ typedef struct FpwShared
 {
 	LWLock	   *lock;
 	ConditionVariable changed;	/* broadcast after each change of state */
-	uint32		generation;		/* of the current transition */
 	PGPROC	   *driver;			/* background worker, NULL = none */
 	SaStatus	status;
 } FpwShared;
@@ -140,8 +144,13 @@ sa_fpw_status(SaStatus *status)
 	LWLockAcquire(shared->lock, LW_SHARED);
 	*status = shared->status;
 	LWLockRelease(shared->lock);
-	if (!sa_manage_full_page_writes)
-		status->images = fullPageWrites;
+}
+
+/* Are images on, for people?  Unmanaged, the setting is the user's. */
+bool
+sa_fpw_images(const SaStatus *status)
+{
+	return sa_manage_full_page_writes ? status->images : fullPageWrites;
 }
 
 /* What the current state is waiting for; "" = nothing. */
@@ -150,6 +159,8 @@ sa_fpw_waits_for(const SaStatus *status)
 {
 	if (status->state != SA_STATE_OFF && RecoveryInProgress())
 		return status->state == SA_STATE_ACTIVE ? "" : "end of recovery";
+	if (status->waits_for_writes)
+		return "every process to answer a barrier (a hung client can delay it)";
 	switch (status->state)
 	{
 		case SA_STATE_ARMING:
@@ -157,6 +168,8 @@ sa_fpw_waits_for(const SaStatus *status)
 		case SA_STATE_PAUSED:
 			return "end of the pause";
 		case SA_STATE_DISARMING:
+			if (!sa_fpw_images(status) && !sa_manage_full_page_writes)
+				return "full_page_writes, which is not managed, to be turned on";
 			return status->images ? "checkpoint with full-page images on" :
 				"checkpoint, then full-page images come on";
 		default:
@@ -203,44 +216,21 @@ choose_method(SaMode mode, List *places, SaDecision *decision)
 }
 
 /*
- * Decide what mode and storage allow now.
- *
- * Probes every place (milliseconds each).  With flush, also makes everything
- * written so far to these filesystems durable, which can take as long as the
- * device needs, and sets the allocation hints.  Postmaster or worker.
+ * Probe all places for sa_fpw_decide().
  */
-void
-sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
+static void
+decide_by_storage(SaMode mode, bool flush, SaDecision *decision)
 {
-	MemoryContext tmp,
-				old;
-	List	   *places;
-	const SaPlace *weakest;
+	MemoryContext tmp = AllocSetContextCreate(CurrentMemoryContext, "smgr_atomic places",
+											  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(tmp);
+	List	   *places = sa_places_probe(writethrough_flag());
+	const SaPlace *weakest = sa_places_weakest(places);
 	const char *failed;
 	int			rc = 0;
 
-	memset(decision, 0, sizeof(*decision));
-	if (!sa_attached())
-	{
-		snprintf(decision->reason, SA_REASON_LEN, "not attached to the server: %s", sa_attach_reason());
-		return;
-	}
-	if (mode == SA_MODE_OFF)
-	{
-		snprintf(decision->reason, SA_REASON_LEN, "smgr_atomic.mode is off");
-		return;
-	}
-	if (!enableFsync)
-	{
-		snprintf(decision->reason, SA_REASON_LEN, "fsync is off, so nothing is known to be on storage");
-		return;
-	}
-
-	tmp = AllocSetContextCreate(CurrentMemoryContext, "smgr_atomic places", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(tmp);
-	places = sa_places_probe(writethrough_flag());
-	weakest = sa_places_weakest(places);
 	decision->protection = weakest->probe.verdict;
+	decision->transient = weakest->probe.transient;
 	snprintf(decision->reason, SA_REASON_LEN, "%s: %s", weakest->probe.path, weakest->probe.reason);
 	if (decision->protection != SA_VERDICT_NONE)
 		choose_method(mode, places, decision);
@@ -261,22 +251,48 @@ sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
 }
 
 /*
- * Was the cluster shut down such that no WAL will be replayed at this start?
+ * Decide what mode and storage allow now.
+ *
+ * Probes every place (milliseconds each).  With flush, also makes everything
+ * written so far to these filesystems durable, which can take as long as the
+ * device needs, and sets the allocation hints.  Postmaster or worker.
  */
-static bool
-clean_start(void)
+void
+sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
+{
+	memset(decision, 0, sizeof(*decision));
+	if (!sa_attached())
+		snprintf(decision->reason, SA_REASON_LEN, "not attached to the server: %s", sa_attach_reason());
+	else if (mode == SA_MODE_OFF)
+		snprintf(decision->reason, SA_REASON_LEN, "smgr_atomic.mode is off");
+	else if (!enableFsync)
+		snprintf(decision->reason, SA_REASON_LEN, "fsync is off, so nothing is known to be on storage");
+	else
+		decide_by_storage(mode, flush, decision);
+}
+
+/* What pg_control says of the start that is under way. */
+typedef struct StartInfo
+{
+	bool		clean;			/* no WAL will be replayed */
+	bool		images;			/* images were on at the last checkpoint */
+} StartInfo;
+
+static StartInfo
+read_start_info(void)
 {
 	ControlFileData *control;
 	bool		crc_ok;
-	bool		clean;
+	StartInfo	info;
 
 	control = get_controlfile(".", &crc_ok);
-	clean = crc_ok && control->state == DB_SHUTDOWNED &&
+	info.clean = crc_ok && control->state == DB_SHUTDOWNED &&
 		access("backup_label", F_OK) != 0 &&
 		access("standby.signal", F_OK) != 0 &&
 		access("recovery.signal", F_OK) != 0;
+	info.images = crc_ok && control->checkPointCopy.fullPageWrites;
 	pfree(control);
-	return clean;
+	return info;
 }
 
 /* Install a status.  Caller holds the lock, or is alone. */
@@ -320,7 +336,7 @@ report_start(const SaDecision *decision)
 					 errhint("Set smgr_atomic.manage_full_page_writes = on, or full_page_writes = on.")));
 		return;
 	}
-	if (status->state == SA_STATE_ARMING)
+	if (status->state == SA_STATE_ARMING && decision->safe)
 		ereport(LOG,
 				(errmsg("smgr_atomic: every page is written atomically (%s, %s); full_page_writes goes off after the first checkpoint",
 						sa_method_name(decision->method), sa_verdict_name(decision->protection)),
@@ -328,8 +344,67 @@ report_start(const SaDecision *decision)
 	else
 		ereport(sa_mode == SA_MODE_OFF ? LOG : WARNING,
 				(errmsg("smgr_atomic: full_page_writes is on: %s", decision->reason),
-				 status->state == SA_STATE_DISARMING ?
+				 status->state != SA_STATE_OFF ?
 				 errdetail("Pages are written atomically until recovery is done and a checkpoint has completed.") : 0));
+}
+
+/*
+ * A start that may replay WAL, where pages cannot be (or are not wanted to be)
+ * written atomically later on.  Returns the method for recovery.
+ *
+ * fsync = off is no reason to write plainly here: WAL may lack images.  Nor is
+ * a probe that failed for a passing reason; should the storage turn out
+ * unable, each write says so (segment.c).
+ *
+ * If images were off at the last checkpoint and pages would be plain, replay
+ * must not even begin: the interlock record would stop it, but pages written
+ * until then could tear.
+ */
+static SaWriteMethod
+method_for_recovery(const StartInfo *info, const char *reason)
+{
+	SaDecision	decision = {0};
+
+	if (sa_attached())
+		decide_by_storage(SA_MODE_DIRECT, false, &decision);
+	if (decision.safe)
+		return decision.method;
+	if (decision.transient)
+		return SA_WRITE_DIRECT;
+	if (!info->images && !sa_allow_unsafe_standby && sa_wal_interlock)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("WAL since the last checkpoint has no full-page images, and pages can tear on this server's storage"),
+				 errdetail("Pages would not be written atomically: %s. A crash during recovery could damage this server beyond repair.",
+						   decision.reason[0] != '\0' ? decision.reason : reason),
+				 errhint("Put the data on storage that smgr-atomic-check accepts, "
+						 "or set smgr_atomic.allow_unsafe_standby = on to take the risk.")));
+	return SA_WRITE_PLAIN;
+}
+
+/*
+ * The state to begin with, and the method of writing.
+ */
+static SaState
+first_state(SaDecision *decision)
+{
+	StartInfo	info;
+
+	if (decision->safe)
+		return SA_STATE_ARMING;
+	if (sa_require && !decision->transient && !IsBinaryUpgrade)
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("smgr_atomic.require is on, but pages cannot be written atomically"),
+				 errdetail("%s.", decision->reason),
+				 errhint("Mend the cause, or set smgr_atomic.require = off to start with full-page images.")));
+	info = read_start_info();
+	if (info.clean)
+		return SA_STATE_OFF;
+	decision->method = method_for_recovery(&info, decision->reason);
+	if (decision->method == SA_WRITE_PLAIN)
+		return SA_STATE_OFF;
+	return decision->transient ? SA_STATE_ARMING : SA_STATE_DISARMING;
 }
 
 /*
@@ -337,36 +412,17 @@ report_start(const SaDecision *decision)
  *
  * Postmaster (or standalone server), from shmem_startup_hook, before any
  * child that could write a page.  FATAL if smgr_atomic.require is on and
- * images cannot go off.
+ * pages cannot be atomic, or if WAL without images would be replayed plainly.
  */
 void
 sa_fpw_start(void)
 {
 	struct config_generic *setting = saFindSetting("full_page_writes");
 	SaDecision	decision;
-	SaState		state = SA_STATE_OFF;
+	SaState		state;
 
 	sa_fpw_decide(sa_mode, true, &decision);
-	if (decision.safe)
-		state = SA_STATE_ARMING;
-	else if (sa_require)
-		ereport(FATAL,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("smgr_atomic.require is on, but pages cannot be written atomically"),
-				 errdetail("%s.", decision.reason),
-				 errhint("Mend the cause, or set smgr_atomic.require = off to start with full-page images.")));
-	else if (sa_attached() && !clean_start())
-	{
-		SaDecision	recovery;
-
-		/* fsync = off: nothing to keep, but writing atomically harms nobody */
-		sa_fpw_decide(SA_MODE_DIRECT, false, &recovery);
-		if (recovery.safe)
-		{
-			state = SA_STATE_DISARMING;
-			decision.method = recovery.method;
-		}
-	}
+	state = first_state(&decision);
 
 	set_status(state, &decision);
 	shared->status.images = true;
@@ -389,11 +445,13 @@ change_images(bool on)
 {
 	Assert(LWLockHeldByMeInMode(shared->lock, LW_EXCLUSIVE));
 
-	if (sa_manage_full_page_writes)
+	if (!sa_manage_full_page_writes)
 	{
-		set_local_images(on);
-		UpdateFullPageWrites();
+		shared->status.images = fullPageWrites;
+		return;
 	}
+	set_local_images(on);
+	UpdateFullPageWrites();
 	shared->status.images = on;
 	ereport(LOG,
 			(errmsg("smgr_atomic: full_page_writes is now %s", on ? "on" : "off")));
@@ -418,15 +476,41 @@ sa_fpw_is_ours(const FileTag *tag)
 	return memcmp(&saTagRelFile(tag), &none, sizeof(none)) == 0;
 }
 
-/* Have the next checkpoint log the interlock record, and so on. */
+/* The chain of requests is running; lost with the checkpointer, as they are. */
+static bool every_requested = false;
+
+/* Have something done in and after the next checkpoint, and so on. */
 static void
 request_every(void)
 {
 	FileTag		tag;
 
-	make_tag(&tag, SA_ACTION_EVERY, shared->generation);
+	if (every_requested)
+		return;
+	make_tag(&tag, SA_ACTION_EVERY, 0);
 	RegisterSyncRequest(&tag, SYNC_REQUEST, true);
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
+	every_requested = true;
+}
+
+/*
+ * Log the interlock record if this checkpoint has none yet.  Checkpointer,
+ * between the redo point and the end of a checkpoint.  ExitOnAnyError is what
+ * the checkpointer sets before its shutdown checkpoint.
+ */
+void
+sa_fpw_checkpoint_write(void)
+{
+	static XLogRecPtr logged_for = InvalidXLogRecPtr;
+	XLogRecPtr	redo;
+
+	if (shared->status.images || ExitOnAnyError || !XLogInsertAllowed())
+		return;
+	redo = GetRedoRecPtr();
+	if (redo == logged_for)
+		return;
+	sa_interlock_log();
+	logged_for = redo;
 }
 
 /*
@@ -438,6 +522,7 @@ static void
 carry_out(SaAction action)
 {
 	SaState		state = shared->status.state;
+	bool		paused = shared->status.paused_until > GetCurrentTimestamp();
 
 	/*
 	 * The shutdown checkpoint also comes here, and no WAL may follow it.  The
@@ -448,17 +533,17 @@ carry_out(SaAction action)
 	switch (action)
 	{
 		case SA_ACTION_ACTIVATE:
-			if (state != SA_STATE_ARMING && state != SA_STATE_PAUSED)
+			if ((state != SA_STATE_ARMING && state != SA_STATE_PAUSED) || paused)
 				return;
-			sa_interlock_log();
+			request_every();
+			if (sa_manage_full_page_writes || !fullPageWrites)
+				sa_interlock_log();
 			change_images(false);
 			set_status(SA_STATE_ACTIVE, NULL);
-			if (state == SA_STATE_ARMING)
-				request_every();
 			sa_pool_set_accepting(true);
 			break;
 		case SA_ACTION_PAUSE:
-			if (state != SA_STATE_ACTIVE)
+			if (state != SA_STATE_ACTIVE || !paused)
 				return;
 			change_images(true);
 			set_status(SA_STATE_PAUSED, NULL);
@@ -468,7 +553,7 @@ carry_out(SaAction action)
 				change_images(true);
 			break;
 		case SA_ACTION_PLAIN:
-			if (state != SA_STATE_DISARMING || !shared->status.images)
+			if (state != SA_STATE_DISARMING || !shared->status.images || !fullPageWrites)
 				return;
 			sa_write_set_method(SA_WRITE_PLAIN, 0);
 			shared->status.method = SA_WRITE_PLAIN;
@@ -477,7 +562,6 @@ carry_out(SaAction action)
 			ereport(LOG, (errmsg("smgr_atomic: pages are no longer written atomically")));
 			break;
 		case SA_ACTION_EVERY:
-			request_every();
 			break;
 	}
 }
@@ -490,10 +574,19 @@ int
 sa_fpw_unlinkfiletag(const FileTag *tag)
 {
 	if (tag->forknum == SA_ACTION_EVERY)
+	{
+		every_requested = false;
 		sa_pool_drain_all();
+	}
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (tag->segno == shared->generation)
+	if (tag->forknum == SA_ACTION_EVERY)
+	{
+		if (!shared->status.images || shared->status.state == SA_STATE_ACTIVE ||
+			shared->status.state == SA_STATE_PAUSED)
+			request_every();
+	}
+	else if (tag->segno == shared->status.generation)
 		carry_out((SaAction) tag->forknum);
 	LWLockRelease(shared->lock);
 	ConditionVariableBroadcast(&shared->changed);
@@ -509,8 +602,7 @@ int
 sa_fpw_syncfiletag(const FileTag *tag, char *path)
 {
 	strlcpy(path, "smgr_atomic interlock", MAXPGPATH);
-	if (!shared->status.images && XLogInsertAllowed())
-		sa_interlock_log();
+	sa_fpw_checkpoint_write();
 	return 0;
 }
 
@@ -525,7 +617,7 @@ sa_fpw_after_checkpoint(SaAction action)
 	FileTag		tag;
 
 	LWLockAcquire(shared->lock, LW_SHARED);
-	make_tag(&tag, action, shared->generation);
+	make_tag(&tag, action, shared->status.generation);
 	LWLockRelease(shared->lock);
 
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
@@ -533,20 +625,38 @@ sa_fpw_after_checkpoint(SaAction action)
 }
 
 /*
- * Begin a transition: enter state, make requests of earlier transitions void.
- * With a decision (arming) also install its method.  Driver only.
+ * Begin a transition: enter state, make requests of earlier transitions void,
+ * close the pool.  With a decision (arming) also install its method.  Returns
+ * false, with nothing changed, if the status is no longer the one the caller
+ * decided on.  Driver only.
  */
-void
-sa_fpw_begin(SaState state, const SaDecision *decision)
+bool
+sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
 {
+	bool		same;
+
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	shared->generation++;
-	sa_pool_set_accepting(false);
-	set_status(state, decision);
-	if (decision != NULL)
-		sa_write_set_method(decision->method, writethrough_flag());
+	same = shared->status.state == from->state && shared->status.generation == from->generation;
+	if (same)
+	{
+		shared->status.generation++;
+		sa_pool_set_accepting(false);
+		set_status(state, decision);
+		if (decision != NULL)
+			sa_write_set_method(decision->method, writethrough_flag());
+	}
 	LWLockRelease(shared->lock);
 	ConditionVariableBroadcast(&shared->changed);
+	return same;
+}
+
+/* The driver begins or ends to wait for writes under way. */
+void
+sa_fpw_waits_for_writes(bool waits)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.waits_for_writes = waits;
+	LWLockRelease(shared->lock);
 }
 
 /*
@@ -599,6 +709,7 @@ forget_driver(int code, Datum arg)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->driver = NULL;
+	shared->status.waits_for_writes = false;
 	LWLockRelease(shared->lock);
 }
 
@@ -627,6 +738,7 @@ sa_fpw_set_pause(TimestampTz until)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->status.paused_until = until;
+	shared->status.requests++;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();
 }
@@ -636,7 +748,7 @@ void
 sa_fpw_recheck(void)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	shared->status.rechecks++;
+	shared->status.requests++;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();
 }
@@ -664,6 +776,7 @@ sa_fpw_hold(void)
 	registered = true;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->status.holds++;
+	shared->status.requests++;
 	holding = true;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();
@@ -677,7 +790,7 @@ sa_fpw_release(void)
 		return;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->status.holds--;
-	shared->status.rechecks++;
+	shared->status.requests++;
 	holding = false;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();

@@ -40,12 +40,14 @@ typedef struct SaStatus
 {
 	SaState		state;
 	TimestampTz since;
-	bool		images;			/* full_page_writes in force */
+	bool		images;			/* full_page_writes in force, as last confirmed */
+	bool		waits_for_writes;	/* the driver waits for writes under way */
 	SaWriteMethod method;
 	SaVerdict	protection;
 	TimestampTz paused_until;	/* 0 = not paused */
 	int			holds;			/* sessions that need full-page images on now */
-	uint32		rechecks;		/* counts requests to look at storage again */
+	uint32		requests;		/* counts what the driver is asked to look at */
+	uint32		generation;		/* of the current transition */
 	char		reason[SA_REASON_LEN];
 } SaStatus;
 
@@ -53,6 +55,7 @@ typedef struct SaStatus
 typedef struct SaDecision
 {
 	bool		safe;			/* pages can be atomic everywhere */
+	bool		transient;		/* not safe only because a place could not be asked */
 	SaWriteMethod method;
 	SaVerdict	protection;
 	char		reason[SA_REASON_LEN];
@@ -63,14 +66,16 @@ extern void sa_fpw_shmem_init(void);
 extern void sa_fpw_start(void);
 
 extern void sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision);
+extern bool sa_fpw_images(const SaStatus *status);
 extern void sa_fpw_status(SaStatus *status);
 extern const char *sa_state_name(SaState state);
 extern const char *sa_method_name(SaWriteMethod method);
 extern const char *sa_fpw_waits_for(const SaStatus *status);
 
 /* for the driver of transitions */
-extern void sa_fpw_begin(SaState state, const SaDecision *decision);
+extern bool sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision);
 extern void sa_fpw_close_pool(void);
+extern void sa_fpw_waits_for_writes(bool waits);
 extern void sa_fpw_switch_method(const SaDecision *decision);
 extern bool sa_fpw_explain(const SaDecision *decision);
 extern void sa_fpw_after_checkpoint(SaAction action);
@@ -85,6 +90,9 @@ extern bool sa_fpw_wait(SaState state, long timeout_ms);
 extern void sa_fpw_hold(void);
 extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
+
+/* the checkpointer is about to write a page */
+extern void sa_fpw_checkpoint_write(void);
 
 /* our requests in the sync queue */
 extern bool sa_fpw_is_ours(const FileTag *tag);

@@ -49,15 +49,19 @@ prepare_location(const char *location, SaVerdict verdict)
  * to be demoted for it, sa_fpw_release() is due after the command.
  */
 static void
-check_location(const char *location)
+check_location(const char *location, bool top_level)
 {
 	SaStatus	status;
 	SaProbe		probe;
 
+	if (!superuser() || location[0] != '/' || access(location, F_OK) != 0)
+		return;					/* the server will complain */
 	sa_fpw_status(&status);
-	if (status.state == SA_STATE_OFF || !superuser() ||
-		location[0] != '/' || access(location, F_OK) != 0)
-		return;					/* nothing to guard, or the server will complain */
+	if (status.state == SA_STATE_OFF)
+	{
+		sa_fpw_hold();			/* no arming until the new place can be seen */
+		return;
+	}
 
 	sa_probe_directory(location, BLCKSZ, 0, &probe);
 	if (probe.verdict != SA_VERDICT_NONE)
@@ -74,7 +78,7 @@ check_location(const char *location)
 				 errhint("Use storage that smgr_atomic_probe() accepts, or set smgr_atomic.on_unsafe_tablespace = demote "
 						 "to turn full-page images on for the whole cluster first.")));
 
-	PreventInTransactionBlock(true, "CREATE TABLESPACE");
+	PreventInTransactionBlock(top_level, "CREATE TABLESPACE");
 	ereport(NOTICE,
 			(errmsg("turning full-page images on for the whole cluster"),
 			 errdetail("Tablespace location \"%s\" is not torn-free: %s.", location, probe.reason)));
@@ -90,12 +94,14 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 {
 	Node	   *stmt = pstmt->utilityStmt;
 	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
+	bool		drops = IsA(stmt, DropTableSpaceStmt);	/* stmt may be freed later */
 
 	if (IsA(stmt, CreateTableSpaceStmt))
 	{
 		PG_TRY();
 		{
-			check_location(((CreateTableSpaceStmt *) stmt)->location);
+			check_location(((CreateTableSpaceStmt *) stmt)->location,
+						   context == PROCESS_UTILITY_TOPLEVEL);
 			next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 		}
 		PG_FINALLY();
@@ -106,7 +112,7 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 		return;
 	}
 	next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
-	if (IsA(stmt, DropTableSpaceStmt))
+	if (drops)
 		sa_fpw_recheck();
 }
 

@@ -124,7 +124,16 @@ sa_places_probe(int writethrough_flag)
 	return places;
 }
 
-/* The first of the places with the weakest verdict. */
+/* Ordered: a place that cannot, one that could not be asked, one that can. */
+static int
+strength(const SaPlace *place)
+{
+	if (place->probe.verdict == SA_VERDICT_NONE)
+		return place->probe.transient ? 1 : 0;
+	return 1 + (int) place->probe.verdict;
+}
+
+/* The first of the weakest places. */
 const SaPlace *
 sa_places_weakest(List *places)
 {
@@ -135,7 +144,7 @@ sa_places_weakest(List *places)
 	{
 		const SaPlace *place = lfirst(lc);
 
-		if (weakest == NULL || place->probe.verdict < weakest->probe.verdict)
+		if (weakest == NULL || strength(place) < strength(weakest))
 			weakest = place;
 	}
 	return weakest;

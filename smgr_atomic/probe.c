@@ -206,6 +206,14 @@ set_text(char *target, const char *fmt,...)
 	va_end(args);
 }
 
+/* Errors that say nothing about what the storage can do. */
+static bool
+is_transient(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE ||
+		error == ENOMEM || error == EAGAIN || error == EINTR;
+}
+
 /* Verdict "none" with its reason. */
 #define REFUSE(probe, ...) \
 	((probe)->verdict = SA_VERDICT_NONE, set_text((probe)->reason, __VA_ARGS__))
@@ -479,6 +487,7 @@ judge(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 		probe->verdict = SA_VERDICT_SOFTWARE;
 
 	rc = trial(path, page_size, O_DIRECT, RWF_ATOMIC, probe->verdict, &step);
+	probe->transient = is_transient(-rc);
 	if (rc != 0)
 		REFUSE(probe, "the kernel promises atomic writes of %u bytes, but could not %s: %s",
 			   probe->limits.unit_max, step, strerror(-rc));
@@ -529,7 +538,8 @@ judge_writethrough(const char *path, uint32_t page_size, int flag, SaProbe *prob
  * Probe the directory path for pages of page_size bytes.
  *
  * writethrough_flag is the number of RWF_WRITETHROUGH, 0 if unknown.  Fills
- * *probe completely; the verdict is "none" whenever anything is in doubt.
+ * *probe completely; the verdict is "none" whenever anything is in doubt, and
+ * "transient" is set if a full disk or the like is all that is known.
  * Takes a few milliseconds.  May be called from any process, not from a
  * critical section; leaves no file behind.
  */
@@ -557,6 +567,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	}
 	if (fd >= 0)
 		close(fd);
+	probe->transient = is_transient(-rc);
 	if (rc != 0)
 	{
 		REFUSE(probe, "could not open directory \"%s\": %s", path, strerror(-rc));
@@ -574,6 +585,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	rc = fd < 0 ? -errno : statx_fd(fd, &stx);
 	if (fd >= 0)
 		close(fd);
+	probe->transient = is_transient(-rc);
 	if (rc != 0)
 	{
 		REFUSE(probe, "could not create a trial file in \"%s\": %s", path, strerror(-rc));

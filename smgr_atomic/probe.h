@@ -50,6 +50,7 @@ typedef struct SaProbe
 	SaLimits	limits;
 	uint32_t	device_unit_max;	/* queue/atomic_write_unit_max_bytes */
 	SaVerdict	verdict;
+	bool		transient;		/* verdict none only for want of space, files or memory */
 	bool		writethrough;	/* RWF_WRITETHROUGH|RWF_ATOMIC works here */
 	char		reason[SA_PROBE_TEXT_LEN];	/* why this verdict, what to do */
 	char		writethrough_reason[SA_PROBE_TEXT_LEN];

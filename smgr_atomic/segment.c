@@ -112,8 +112,13 @@ static char *
 segment_path(SMgrRelation reln, ForkNumber fork, int segno)
 {
 	char	   *path = saRelPath(reln, fork);
+	char	   *full;
 
-	return segno == 0 ? path : psprintf("%s.%d", path, segno);
+	if (segno == 0)
+		return path;
+	full = psprintf("%s.%d", path, segno);
+	pfree(path);
+	return full;
 }
 
 /*

@@ -24,6 +24,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "attach.h"
 #include "compat.h"
@@ -85,7 +86,24 @@ sa_mode_name(SaMode mode)
 
 /* The entries of the server's tables that are ours. */
 
-SA_DEFINE_WRITE_ENTRY(table_write, sa_write_pages)
+static bool proving = false;
+static bool proved = false;
+
+static void
+write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
+			const void **pages, BlockNumber nblocks, bool skipFsync)
+{
+	if (proving)
+	{
+		proved = true;
+		return;
+	}
+	if (AmCheckpointerProcess())
+		sa_fpw_checkpoint_write();
+	sa_write_pages(reln, fork, block, pages, nblocks, skipFsync);
+}
+
+SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
 SA_DEFINE_READ_ENTRY(table_read, sa_write_read)
 SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle)
 
@@ -136,6 +154,34 @@ table_sync_unlink(const FileTag *tag, char *path)
 	return sa_fpw_is_ours(tag) ? sa_fpw_unlinkfiletag(tag) : mdunlinkfiletag(tag, path);
 }
 
+/*
+ * Does a write by the server come to us?  A compiler could have resolved the
+ * calls through a table it knows to be constant.  The write is one to a
+ * relation that cannot exist, so md.c would only complain.
+ */
+static void
+prove_attached(void)
+{
+	SaRelFile	none = {0};
+	PGAlignedBlock page = {0};
+	MemoryContext old = CurrentMemoryContext;
+
+	proving = true;
+	PG_TRY();
+	{
+		saWriteThroughTable(none, page.data);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(old);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	proving = false;
+	if (!proved)
+		sa_attach_failed("the server does not call through its storage manager table");
+}
+
 static void
 attach(void)
 {
@@ -155,7 +201,8 @@ attach(void)
 		{SA_SYNC_unlink, table_sync_unlink},
 	};
 
-	(void) sa_attach(smgr, lengthof(smgr), sync, lengthof(sync));
+	if (sa_attach(smgr, lengthof(smgr), sync, lengthof(sync)))
+		prove_attached();
 #else
 	(void) sa_attach(NULL, 0, NULL, 0);
 #endif

@@ -60,7 +60,6 @@ typedef struct WriteShared
 
 static WriteShared *shared = NULL;
 
-/* PostgreSQL 15 does not align its buffers for direct I/O. */
 static char *bounce_page = NULL;
 
 Size
@@ -89,7 +88,9 @@ sa_write_shmem_init(void)
 void
 sa_write_set_method(SaWriteMethod method, int writethrough_flag)
 {
-	pg_atomic_write_u32(&shared->writethrough_flag, (uint32) writethrough_flag);
+	/* never cleared: a write under way may still need it */
+	if (writethrough_flag != 0)
+		pg_atomic_write_u32(&shared->writethrough_flag, (uint32) writethrough_flag);
 	pg_write_barrier();
 	pg_atomic_write_u32(&shared->method, method);
 	pg_memory_barrier();
@@ -146,14 +147,13 @@ register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, Fi
 }
 
 /*
- * The page where the kernel can take it from: itself if its address is
- * aligned, else a copy in this process's bounce page.
+ * A copy of the page in this process's bounce page: aligned for direct I/O,
+ * and standing still.  A page in shared buffers may get hint bits while the
+ * device reads it, which storage with checksums of its own would see as an error.
  */
 static const void *
-aligned_page(const void *page, uint32 align)
+still_page(const void *page)
 {
-	if (((uintptr_t) page & (align - 1)) == 0)
-		return page;
 	if (bounce_page == NULL)
 	{
 		char	   *raw = MemoryContextAlloc(TopMemoryContext, BLCKSZ + SA_PAGE_ALIGN);
@@ -223,16 +223,14 @@ report_failure(int error, BlockNumber block, const char *path)
 
 /* Write one page and wait for it. */
 static void
-write_now(SaSegment *segment, BlockNumber block, const void *page, bool direct)
+write_now(SaSegment *segment, BlockNumber block, const void *page)
 {
 	int			fd = saFileGetRawDesc(segment->file);
 	off_t		offset = (off_t) BLCKSZ * (block % (BlockNumber) RELSEG_SIZE);
 	uint64		retries = 0;
 	int			error;
 
-	if (direct)
-		page = aligned_page(page, segment->limits.dio_mem_align);
-
+	page = still_page(page);
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
 	error = fd < 0 ? errno : submit(fd, page, offset, sa_write_flags(), &retries);
 	pgstat_report_wait_end();
@@ -252,8 +250,8 @@ static void
 write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
 		   bool skipFsync, SaWriteMethod method)
 {
-	bool		direct = method == SA_WRITE_DIRECT;
-	SaSegment  *segment = sa_segment_get(reln, fork, block, direct ? O_DIRECT : 0);
+	SaSegment  *segment = sa_segment_get(reln, fork, block,
+										 method == SA_WRITE_DIRECT ? O_DIRECT : 0);
 	SaPageKey	key;
 	instr_time	start,
 				elapsed;
@@ -265,7 +263,7 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	if (!accepted)
 	{
 		sa_pool_settle_block(&key);
-		write_now(segment, block, page, direct);
+		write_now(segment, block, page);
 	}
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
