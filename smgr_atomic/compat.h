@@ -76,7 +76,6 @@
 #if PG_VERSION_NUM < 160000
 typedef RelFileNode SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rnode.node)
-#define saRelPath(reln, fork)	relpath((reln)->smgr_rnode, fork)
 #define saTagRelFile(tag)		((tag)->rnode)
 #define saRelFileEquals(a, b)	RelFileNodeEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).node)
@@ -85,7 +84,6 @@ typedef RelFileNodeBackend SaRelFileBackend;
 #else
 typedef RelFileLocator SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rlocator.locator)
-#define saRelPath(reln, fork)	relpath((reln)->smgr_rlocator, fork)
 #define saTagRelFile(tag)		((tag)->rlocator)
 #define saRelFileEquals(a, b)	RelFileLocatorEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).locator)

@@ -108,17 +108,16 @@ get_slot(ForkEntry *entry, int segno)
 	return &entry->segments[segno];
 }
 
-static char *
-segment_path(SMgrRelation reln, ForkNumber fork, int segno)
+/* Path of a segment of a permanent relation, into MAXPGPATH bytes. */
+void
+sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path)
 {
-	char	   *path = saRelPath(reln, fork);
-	char	   *full;
+	size_t		length;
 
-	if (segno == 0)
-		return path;
-	full = psprintf("%s.%d", path, segno);
-	pfree(path);
-	return full;
+	saRelPathPerm(rel, fork, path);
+	length = strlen(path);
+	if (segno > 0)
+		snprintf(path + length, MAXPGPATH - length, ".%d", segno);
 }
 
 /*
@@ -191,7 +190,7 @@ sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_f
 {
 	int			segno = (int) (block / (BlockNumber) RELSEG_SIZE);
 	SaSegment  *segment = get_slot(get_fork(reln, fork), segno);
-	char	   *path;
+	char		path[MAXPGPATH];
 	File		file;
 
 	if (segment->file >= 0 && segment->open_flags == open_flags)
@@ -204,7 +203,7 @@ sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_f
 		FileClose(old);
 	}
 
-	path = segment_path(reln, fork, segno);
+	sa_segment_path(saRelFile(reln), fork, segno, path);
 	file = open_segment(reln, fork, block, path, open_flags);
 	if (file < 0)
 		ereport(ERROR,
@@ -216,7 +215,6 @@ sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_f
 	check_segment(segment, file, block, path);
 	segment->file = file;
 	segment->open_flags = open_flags;
-	pfree(path);
 	return segment;
 }
 

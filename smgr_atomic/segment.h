@@ -20,6 +20,7 @@ typedef struct SaSegment
 
 extern SaSegment *sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 								 int open_flags);
+extern void sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path);
 extern void sa_segment_close(SMgrRelation reln, ForkNumber fork);
 
 #endif							/* SMGR_ATOMIC_SEGMENT_H */

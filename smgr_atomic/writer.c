@@ -50,6 +50,7 @@
 
 #include "place.h"
 #include "probe.h"
+#include "segment.h"
 #include "smgr_atomic.h"
 #include "stats.h"
 #include "write.h"
@@ -142,9 +143,7 @@ open_file(const SaPageKey *key, int segno)
 	file->rel = key->rel;
 	file->fork = key->fork;
 	file->segno = segno;
-	saRelPathPerm(key->rel, key->fork, file->path);
-	if (segno > 0)
-		snprintf(file->path + strlen(file->path), MAXPGPATH - strlen(file->path), ".%d", segno);
+	sa_segment_path(key->rel, key->fork, segno, file->path);
 
 	ReserveExternalFD();
 	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (direct ? O_DIRECT : 0));
