@@ -21,6 +21,7 @@ OBJS = \
 	smgr_atomic/smgr_atomic.o \
 	smgr_atomic/sqlfuncs.o \
 	smgr_atomic/stats.o \
+	smgr_atomic/tornpages.o \
 	smgr_atomic/write.o \
 	smgr_atomic/writebehind.o \
 	smgr_atomic/writer.o

@@ -257,14 +257,9 @@ saFileGetRawDesc(File file)
 	return FileGetRawDesc(file);
 }
 
-/*
- * Let md.c create the segments up to this block as it does in recovery for a
- * relation that was dropped or truncated later.  mdread() and mdwrite() look
- * a segment up with the same flags (EXTENSION_CREATE_RECOVERY), and in
- * recovery a read beyond the end gives zeroes.
- */
+/* Read one page from its file, past the pool. */
 static inline void
-saCreateSegmentsInRecovery(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
+saMdReadPage(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 {
 #if PG_VERSION_NUM < 170000
 	mdread(reln, fork, block, page);

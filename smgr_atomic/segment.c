@@ -133,7 +133,12 @@ open_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, const char *
 	{
 		PGAlignedBlock page;
 
-		saCreateSegmentsInRecovery(reln, fork, block, page.data);
+		/*
+		 * mdread() and mdwrite() look a segment up with the same flags
+		 * (EXTENSION_CREATE_RECOVERY), and in recovery a read beyond the end
+		 * gives zeroes.
+		 */
+		saMdReadPage(reln, fork, block, page.data);
 		file = PathNameOpenFile(path, O_RDWR | PG_BINARY | open_flags);
 	}
 	return file;

@@ -39,5 +39,6 @@ extern bool sa_allow_unsafe_standby;
 extern bool sa_preloaded;		/* loaded by shared_preload_libraries */
 
 extern const char *sa_mode_name(SaMode mode);
+extern void sa_require_preload(void);
 
 #endif							/* SMGR_ATOMIC_H */

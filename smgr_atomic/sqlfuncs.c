@@ -39,8 +39,9 @@ PG_FUNCTION_INFO_V1(smgr_atomic_wait);
 #define PROBE_COLUMNS 12
 #define MAX_PAUSE_MS INT64CONST(86400000)
 
-static void
-require_preload(void)
+/* Every SQL function calls this first. */
+void
+sa_require_preload(void)
 {
 	if (!sa_preloaded)
 		ereport(ERROR,
@@ -66,7 +67,7 @@ smgr_atomic_status(PG_FUNCTION_ARGS)
 	SaStatus	status;
 	char		kernel[128];
 
-	require_preload();
+	sa_require_preload();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
@@ -123,7 +124,7 @@ smgr_atomic_probe(PG_FUNCTION_ARGS)
 	bool		nulls[PROBE_COLUMNS] = {false};
 	SaProbe		probe;
 
-	require_preload();
+	sa_require_preload();
 	if (!has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -145,7 +146,7 @@ smgr_atomic_places(PG_FUNCTION_ARGS)
 	List	   *places;
 	ListCell   *lc;
 
-	require_preload();
+	sa_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
 	places = sa_places_probe(probe_flag());
 	foreach(lc, places)
@@ -167,7 +168,7 @@ smgr_atomic_stats(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	require_preload();
+	sa_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
 	for (int type = 0; type < BACKEND_NUM_TYPES; type++)
 	{
@@ -203,7 +204,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	char		io[128] = "io_uring";
 	int			i = 0;
 
-	require_preload();
+	sa_require_preload();
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
@@ -237,7 +238,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 Datum
 smgr_atomic_stats_reset(PG_FUNCTION_ARGS)
 {
-	require_preload();
+	sa_require_preload();
 	sa_stats_reset();
 	PG_RETURN_VOID();
 }
@@ -264,7 +265,7 @@ smgr_atomic_pause(PG_FUNCTION_ARGS)
 {
 	int64		ms = interval_to_ms(PG_GETARG_INTERVAL_P(0));
 
-	require_preload();
+	sa_require_preload();
 	refuse_in_recovery();
 	if (ms <= 0 || ms > MAX_PAUSE_MS)
 		ereport(ERROR,
@@ -278,7 +279,7 @@ smgr_atomic_pause(PG_FUNCTION_ARGS)
 Datum
 smgr_atomic_resume(PG_FUNCTION_ARGS)
 {
-	require_preload();
+	sa_require_preload();
 	refuse_in_recovery();
 	sa_fpw_set_pause(0);
 	PG_RETURN_VOID();
@@ -291,7 +292,7 @@ smgr_atomic_wait(PG_FUNCTION_ARGS)
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	int64		ms = interval_to_ms(PG_GETARG_INTERVAL_P(1));
 
-	require_preload();
+	sa_require_preload();
 	for (int state = SA_STATE_OFF; state <= SA_STATE_DISARMING; state++)
 	{
 		if (strcmp(name, sa_state_name((SaState) state)) == 0)

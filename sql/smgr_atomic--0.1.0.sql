@@ -111,6 +111,18 @@ GRANT SELECT ON smgr_atomic_pool TO PUBLIC;
 
 COMMENT ON VIEW smgr_atomic_pool IS 'the write-behind pool now, and its counters since start';
 
+CREATE FUNCTION smgr_atomic_torn_pages(
+    relation regclass,
+    fork text DEFAULT 'main',
+    OUT block bigint,
+    OUT page_lsn pg_lsn,
+    OUT expected integer,
+    OUT found integer)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION smgr_atomic_torn_pages(regclass, text) IS 'pages whose checksum is wrong in storage';
+
 CREATE FUNCTION smgr_atomic_stats_reset() RETURNS void
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 

@@ -45,6 +45,13 @@ SELECT sum(pages + delegated_off) > 0 AS pages_counted,
 FROM smgr_atomic_stats WHERE backend_type = 'checkpointer';
 SELECT pg_catalog.array_agg(attname::text ORDER BY attnum) AS stats_columns
 FROM pg_attribute WHERE attrelid = 'smgr_atomic_stats'::regclass AND attnum > 0;
+-- storage, past shared buffers (the cluster of these tests has checksums)
+SELECT count(*) AS torn FROM smgr_atomic_torn_pages('smgr_atomic_test');
+SELECT count(*) AS torn FROM smgr_atomic_torn_pages('smgr_atomic_test', 'fsm');
+SELECT count(*) AS torn FROM smgr_atomic_torn_pages('smgr_atomic_test', 'init');
+SELECT * FROM smgr_atomic_torn_pages('smgr_atomic_test', 'spoon');
+SELECT * FROM smgr_atomic_torn_pages('smgr_atomic_status');
+SELECT * FROM smgr_atomic_torn_pages('smgr_atomic_temp');
 DROP TABLE smgr_atomic_test;
 
 -- the pool, if there is one, takes pages exactly while images may be off
@@ -82,6 +89,7 @@ SELECT attached FROM smgr_atomic_status;
 SELECT count(*) >= 0 AS may_read_stats FROM smgr_atomic_stats;
 SELECT * FROM smgr_atomic_tablespaces;
 SELECT verdict FROM smgr_atomic_probe('/proc');
+SELECT * FROM smgr_atomic_torn_pages('pg_class');
 SELECT smgr_atomic_stats_reset();
 SELECT smgr_atomic_pause('1 minute');
 SELECT smgr_atomic_resume();

@@ -17,7 +17,10 @@ need_torn_free_xfs();
 my @tests = split ' ', $ENV{REGRESS} // '';
 BAIL_OUT('REGRESS names no tests') unless @tests;
 
-my $node = new_node('regress', volume => create_volume('regress', size => '1G'));
+my $node = new_node(
+	'regress',
+	volume => create_volume('regress', size => '1G'),
+	initdb => ['--data-checksums']);
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE contrib_regression');
 
