@@ -11,7 +11,7 @@
  *
  * Writers are background workers that do this for ever.  A process that must
  * wait for a page while no writer is running does one batch itself
- * (sa_writer_help), one request at a time.
+ * (sa_writer_help).
  *
  * Errors come when the one who handed the page over has gone:
  *	  EAGAIN				the request is made again
@@ -94,9 +94,8 @@ typedef struct Writer
 static Writer *me = NULL;
 
 static void
-create_writer(bool is_writer)
+create_writer(bool is_writer, int depth)
 {
-	int			depth = is_writer ? sa_io_depth : 1;
 	char	   *staging;
 
 	me = MemoryContextAllocZero(TopMemoryContext, sizeof(Writer));
@@ -409,13 +408,17 @@ write_batches(bool all)
 
 /*
  * Write one batch in the calling process, because no writer is running.  Any
- * process; uses no ring.
+ * process.  Only the checkpointer, which writes all that is left at shutdown,
+ * goes deep.
  */
 void
 sa_writer_help(void)
 {
 	if (me == NULL)
-		create_writer(false);
+	{
+		create_writer(false, AmCheckpointerProcess() ? sa_io_depth : 1);
+		(void) sa_place_open(me->depth, sa_io_uring && me->depth > 1);
+	}
 	write_batches(false);
 	close_files();
 }
@@ -471,7 +474,7 @@ sa_writer_main(Datum arg)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 
-	create_writer(true);
+	create_writer(true, sa_io_depth);
 	open_place();
 	number = sa_pool_writer_enter(MyLatch);
 	if (number < 0)
