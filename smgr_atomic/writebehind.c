@@ -82,6 +82,7 @@
 
 #define LATENCY_BUCKETS 40		/* bucket i: below 2^i microseconds */
 #define WAIT_MS 1000			/* a wait looks again at least this often */
+#define WAKE_PAGES 64			/* so many queued pages end a writer's nap */
 
 typedef struct TableEntry
 {
@@ -102,7 +103,8 @@ typedef struct PoolShared
 	slock_t		mutex;			/* protects the following */
 	int			running;
 	Latch	   *writers[SA_MAX_WRITERS];	/* NULL = not running */
-	bool		sleeps[SA_MAX_WRITERS];
+	int			sleeping;		/* of the running ones; also read without it */
+	SaRest		rests[SA_MAX_WRITERS];
 	bool		io_uring;
 	int			io_uring_errno;
 
@@ -306,24 +308,44 @@ give_back_slot(int slot)
 	ConditionVariableBroadcast(&shared->progress);
 }
 
-/* Wake one writer that sleeps. */
+/*
+ * Wake a writer that rests, sleeping or (with naps) napping as well.
+ */
 static void
-wake_writer(void)
+wake_writer(bool naps)
 {
 	Latch	   *latch = NULL;
 
 	SpinLockAcquire(&shared->mutex);
 	for (int i = 0; i < SA_MAX_WRITERS && latch == NULL; i++)
 	{
-		if (shared->writers[i] != NULL && shared->sleeps[i])
-		{
-			shared->sleeps[i] = false;
-			latch = shared->writers[i];
-		}
+		if (shared->writers[i] == NULL ||
+			!(shared->rests[i] == SA_REST_SLEEP || (naps && shared->rests[i] == SA_REST_NAP)))
+			continue;
+		latch = shared->writers[i];
+		if (shared->rests[i] == SA_REST_SLEEP)
+			shared->sleeping--;
+		shared->rests[i] = SA_REST_AWAKE;
 	}
 	SpinLockRelease(&shared->mutex);
 	if (latch != NULL)
 		SetLatch(latch);
+}
+
+/*
+ * A page was queued.  If all writers sleep one must be woken; if one naps or
+ * works it will see the page, unless so many have gathered that it should now.
+ * The values are read without the lock: a writer that goes to sleep just now
+ * looks for queued pages once more after it has said so.
+ */
+static void
+page_was_queued(void)
+{
+	bool		many = pg_atomic_read_u32(&shared->used) % WAKE_PAGES == 0;
+
+	pg_memory_barrier();
+	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
+		wake_writer(many);
 }
 
 static int
@@ -342,7 +364,7 @@ wait_for_progress(void)
 {
 	if (running_writers() > 0)
 	{
-		wake_writer();
+		wake_writer(true);
 		(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
 		return;
 	}
@@ -461,7 +483,7 @@ sa_pool_accept(const SaPageKey *key, const void *page)
 	if (placed == PLACED_COMBINED)
 		pg_atomic_fetch_add_u64(&shared->combined, 1);
 	else
-		wake_writer();
+		page_was_queued();
 	return true;
 }
 
@@ -615,7 +637,7 @@ discard_slot(const Range *range, int slot)
 	if (!in_range(range, &key))
 	{
 		set_bit(queued_bits, slot);
-		wake_writer();
+		wake_writer(true);
 		return true;			/* another page: the one looked for is gone */
 	}
 	remove_page(&key, get_hash_value(table, &key), slot);
@@ -649,7 +671,7 @@ sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 			wait_for_slot(&key, hash, slot);
 	}
 	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
-	wake_writer();
+	wake_writer(false);
 }
 
 bool
@@ -763,7 +785,7 @@ sa_pool_writer_enter(Latch *latch)
 	if (number >= 0)
 	{
 		shared->writers[number] = latch;
-		shared->sleeps[number] = false;
+		shared->rests[number] = SA_REST_AWAKE;
 		shared->running++;
 	}
 	SpinLockRelease(&shared->mutex);
@@ -775,6 +797,9 @@ void
 sa_pool_writer_leave(int number)
 {
 	SpinLockAcquire(&shared->mutex);
+	if (shared->rests[number] == SA_REST_SLEEP)
+		shared->sleeping--;
+	shared->rests[number] = SA_REST_AWAKE;
 	shared->writers[number] = NULL;
 	shared->running--;
 	SpinLockRelease(&shared->mutex);
@@ -782,14 +807,15 @@ sa_pool_writer_leave(int number)
 }
 
 /*
- * A writer is about to sleep, or awake again.  After announcing sleep it must
- * look for work once more before it sleeps.
+ * A writer is about to rest, or awake again.  After announcing a rest it must
+ * look for work once more.
  */
 void
-sa_pool_writer_sleeps(int number, bool sleeps)
+sa_pool_writer_rests(int number, SaRest rest)
 {
 	SpinLockAcquire(&shared->mutex);
-	shared->sleeps[number] = sleeps;
+	shared->sleeping += (rest == SA_REST_SLEEP) - (shared->rests[number] == SA_REST_SLEEP);
+	shared->rests[number] = rest;
 	SpinLockRelease(&shared->mutex);
 }
 

@@ -39,6 +39,17 @@ typedef struct SaSlot
 	SaSlotState state;
 } SaSlot;
 
+/*
+ * How a writer rests.  A short nap lets adjacent pages gather and spares
+ * backends the waking; whoever waits for a page ends it.
+ */
+typedef enum SaRest
+{
+	SA_REST_AWAKE = 0,
+	SA_REST_NAP,				/* will look again in some milliseconds */
+	SA_REST_SLEEP				/* until woken */
+} SaRest;
+
 /* Counters and levels, for people. */
 typedef struct SaPoolStatus
 {
@@ -83,7 +94,7 @@ extern uint64 sa_pool_forget_generation(void);
 extern void sa_pool_count_write(int pages, uint64 latency_us, bool by_writer);
 extern int	sa_pool_writer_enter(Latch *latch);
 extern void sa_pool_writer_leave(int number);
-extern void sa_pool_writer_sleeps(int number, bool sleeps);
+extern void sa_pool_writer_rests(int number, SaRest rest);
 extern bool sa_pool_has_queued(void);
 extern void sa_pool_report_io(bool io_uring, int error);
 

@@ -60,7 +60,8 @@
 #define FILES 64
 #define CLAIM_MAX 256
 #define MAX_DEPTH 256
-#define IDLE_MS 1000
+#define NAP_MS 10
+#define MAX_IDLE_NAPS 100
 #define NO_SPACE_PAUSE_US 200000
 #define NO_SPACE_WARNING_MS 10000
 
@@ -464,11 +465,36 @@ open_place(void)
 			 errhint("Allow io_uring (kernel.io_uring_disabled, the container's seccomp profile), or raise smgr_atomic.writers.")));
 }
 
+/*
+ * Nap, or sleep until woken.  Pages that are queued during a nap wait for its
+ * end, unless they are many or somebody waits for one.  A writer that sleeps
+ * has no file open.
+ */
+static void
+rest(int number, SaRest how)
+{
+	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
+
+	if (how == SA_REST_NAP)
+		events |= WL_TIMEOUT;
+	else
+		close_files();
+	if (me->file_generation != sa_pool_forget_generation())
+		close_files();
+
+	sa_pool_writer_rests(number, how);
+	if (how == SA_REST_NAP || !sa_pool_has_queued())
+		(void) WaitLatch(MyLatch, events, NAP_MS, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	sa_pool_writer_rests(number, SA_REST_AWAKE);
+}
+
 /* Entry point of the background worker. */
 void
 sa_writer_main(Datum arg)
 {
 	int			number;
+	int			idle_naps = 0;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -488,20 +514,12 @@ sa_writer_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		write_batches(true);
-
-		sa_pool_writer_sleeps(number, true);
-		if (!sa_pool_has_queued())
+		if (sa_pool_has_queued())
 		{
-			int			woken = WaitLatch(MyLatch,
-										  WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (me->file_count > 0 ? WL_TIMEOUT : 0),
-										  IDLE_MS, PG_WAIT_EXTENSION);
-
-			ResetLatch(MyLatch);
-			if ((woken & WL_TIMEOUT) || me->file_generation != sa_pool_forget_generation())
-				close_files();
+			write_batches(true);
+			idle_naps = 0;
 		}
-		sa_pool_writer_sleeps(number, false);
+		rest(number, idle_naps++ < MAX_IDLE_NAPS ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
 	}
 	proc_exit(0);
