@@ -25,8 +25,7 @@
 /* What one unflushed write did to one sector. */
 typedef struct Version
 {
-	struct Version *older;		/* arrived before, any sector */
-	struct Version *younger;
+	struct Version *younger;	/* arrived next, any sector */
 	uint64_t	request;
 	uint64_t	sector;
 	unsigned char bytes[];
@@ -250,18 +249,15 @@ disk_open(int image, const DiskOptions *opt, FILE *log, FILE *data)
 	return disk;
 }
 
-/* Forgets the version, which must be in the cache. */
+/* Forgets the oldest version; there must be one. */
 static void
-drop_version(Disk *disk, Version *v)
+drop_oldest(Disk *disk)
 {
-	if (v->older)
-		v->older->younger = v->younger;
-	else
-		disk->oldest_in_cache = v->younger;
-	if (v->younger)
-		v->younger->older = v->older;
-	else
-		disk->youngest_in_cache = v->older;
+	Version    *v = disk->oldest_in_cache;
+
+	disk->oldest_in_cache = v->younger;
+	if (disk->oldest_in_cache == NULL)
+		disk->youngest_in_cache = NULL;
 	if (disk->newest[v->sector] == v)
 	{
 		disk->newest[v->sector] = NULL;
@@ -275,7 +271,7 @@ void
 disk_close(Disk *disk)
 {
 	while (disk->oldest_in_cache)
-		drop_version(disk, disk->oldest_in_cache);
+		drop_oldest(disk);
 	free(disk->newest);
 	free(disk->written);
 	free(disk);
@@ -321,9 +317,8 @@ add_version(Disk *disk, uint64_t sector, const unsigned char *bytes,
 	v->request = disk->requests;
 	v->sector = sector;
 	v->younger = NULL;
-	v->older = disk->youngest_in_cache;
-	if (v->older)
-		v->older->younger = v;
+	if (disk->youngest_in_cache)
+		disk->youngest_in_cache->younger = v;
 	else
 		disk->oldest_in_cache = v;
 	disk->youngest_in_cache = v;
@@ -382,7 +377,8 @@ unit_of(const Disk *disk, const Version *v)
 static int
 trim_cache(Disk *disk)
 {
-	while (disk->nversions * disk->opt.sector > disk->opt.cache_limit)
+	while (disk->oldest_in_cache != NULL &&
+		   disk->nversions * disk->opt.sector > disk->opt.cache_limit)
 	{
 		uint64_t	request = disk->oldest_in_cache->request;
 		uint64_t	unit = unit_of(disk, disk->oldest_in_cache);
@@ -395,7 +391,7 @@ trim_cache(Disk *disk)
 
 			if (rc != 0)
 				return rc;
-			drop_version(disk, v);
+			drop_oldest(disk);
 		}
 	}
 	return 0;
@@ -509,7 +505,7 @@ disk_flush(Disk *disk)
 			if (rc != 0)
 				return rc;
 		}
-		drop_version(disk, v);
+		drop_oldest(disk);
 	}
 	return 0;
 }
@@ -554,7 +550,7 @@ disk_cut(Disk *disk, const char *why)
 		}
 		disk->kept += keep;
 		disk->lost += !keep;
-		drop_version(disk, v);
+		drop_oldest(disk);
 	}
 	if (disk->log)
 		fflush(disk->log);

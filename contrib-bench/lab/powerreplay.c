@@ -63,17 +63,12 @@ open_file(const char *name, const char *suffix, const char *mode)
 static void
 replay_write(Disk *disk, FILE *data, size_t len, uint64_t off)
 {
-	static unsigned char *buf;
-	static size_t capacity;
+	void	   *buf = malloc(len);
 
-	if (len > capacity)
-	{
-		buf = realloc(buf, len);
-		capacity = len;
-	}
 	if (buf == NULL || fread(buf, 1, len, data) != len)
 		fail("data of the log");
 	disk_write(disk, buf, len, off);
+	free(buf);
 }
 
 /*
