@@ -137,7 +137,7 @@ open_file(const SaPageKey *key, int segno)
 {
 	WriterFile *file = &me->files[me->file_count];
 	bool		direct = sa_write_method() != SA_WRITE_THROUGH;
-	SaLimits	limits;
+	SaLimits	limits = {0};
 	int			rc;
 
 	file->rel = key->rel;
