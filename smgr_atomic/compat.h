@@ -193,7 +193,7 @@ entry(PgAioHandle *ioh, SMgrRelation reln, ForkNumber fork, BlockNumber block, \
 #define SA_STARTREAD_SWAP(entry) {SA_SMGR_startreadv, entry},
 #else
 #define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
-static inline void entry##_not_needed(void) {}
+extern int	entry##_not_needed_before_18
 #define SA_STARTREAD_SWAP(entry)
 #endif
 

@@ -548,7 +548,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 				   SaProbe *probe)
 {
 	Place		place = {0};
-	SaStatx		stx;
+	SaStatx		stx = {0};
 	int			fd,
 				rc;
 

@@ -105,7 +105,7 @@ write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 
 SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
 SA_DEFINE_READ_ENTRY(table_read, sa_write_read)
-SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle)
+SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle);
 
 static void
 table_close(SMgrRelation reln, ForkNumber fork)
