@@ -66,11 +66,12 @@ sub need_volumes
 	return;
 }
 
-=head2 new_node($name, volume =>, initdb => [...], preload =>, conf =>)
+=head2 new_node($name, volume =>, initdb => [...], preload =>, conf =>, streaming =>, archiving =>)
 
 Makes a data directory on the volume (a directory; without it, among the test's
 temporary files) and returns the PostgreSQL::Test::Cluster.  fsync is on, the
 library is preloaded unless preload => 0; conf is more postgresql.conf text.
+streaming and archiving prepare the node to be a source of standbys or restores.
 
 =cut
 
@@ -85,7 +86,10 @@ sub new_node
 		  $options{volume} // $PostgreSQL::Test::Utils::tmp_check;
 		$node = PostgreSQL::Test::Cluster->new($name);
 	}
-	$node->init(extra => $options{initdb} // []);
+	$node->init(
+		extra            => $options{initdb} // [],
+		allows_streaming => $options{streaming},
+		has_archiving    => $options{archiving});
 	$node->append_conf('postgresql.conf', "fsync = on\n");
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\n")
 	  if $options{preload} // 1;
