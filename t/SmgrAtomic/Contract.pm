@@ -64,6 +64,7 @@ sub reach
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $seconds = $PostgreSQL::Test::Utils::timeout_default;
 
+	SmgrAtomic::Node::create_extension($node) unless $node->{_has_extension}++;
 	my $reached =
 	  $node->safe_psql('postgres', "SELECT smgr_atomic_wait('$state', '$seconds s')");
 	return is($reached, 't', "$name: $state")

@@ -1,0 +1,159 @@
+
+# The system-call witness over changes of smgr_atomic.mode and pauses: from
+# before images go off until the checkpoint after they came on has completed, no
+# page is overwritten but by an atomic pwritev2().
+#
+# Where that time begins and ends is read from the same trace: the server's log
+# lines are system calls too, and so is the write of pg_control that completes a
+# checkpoint.  The control: outside of it, the witness sees plain overwrites.
+
+package FlipWitness;
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+
+use parent -norequire, 'SmgrAtomic::Witness';
+
+use constant { PAGE => 8192, MAX_ATOMIC => 65536 };
+
+sub new
+{
+	my ($class, $data_dir) = @_;
+	my $self = SmgrAtomic::Witness::new($class, $data_dir);
+
+	%$self = (%$self, phase => 'plain', since_checkpoint => [], windows => 0,
+		inside => { atomic => 0, plain => 0 }, outside => { atomic => 0, plain => 0 }, bad => []);
+	return $self;
+}
+
+# Enough of each string to recognise a line of the log.
+sub strace_options
+{
+	my ($self, $file) = @_;
+	my @options = $self->SUPER::strace_options($file);
+
+	$options[2] = 160;
+	return @options;
+}
+
+# Phases: plain -> off (images are off) -> on (images on again, checkpoint due)
+# -> plain.  What was written since the checkpoint began that took images off
+# is judged when they have gone off.
+sub call
+{
+	my ($self, $pid, $name, $args, $result, $length) = @_;
+
+	if ($name eq 'write' && $args =~ /LOG:  (checkpoint starting|smgr_atomic: full_page_writes is now (on|off))/)
+	{
+		if    (!$2)         { $self->{since_checkpoint} = [] }
+		elsif ($2 eq 'off') { $self->images_off }
+		else                { $self->{phase} = 'on' }
+	}
+	elsif ($name =~ /^p?write/ && $self->{phase} eq 'on' && $args =~ m{^\d+<[^>]*/global/pg_control>})
+	{
+		$self->{phase} = 'plain';
+	}
+	return $self->SUPER::call($pid, $name, $args, $result, $length);
+}
+
+sub images_off
+{
+	my ($self) = @_;
+	$self->{phase} = 'off';
+	$self->{windows}++;
+	push @{ $self->{bad} }, @{ $self->{since_checkpoint} };
+	$self->{since_checkpoint} = [];
+	return;
+}
+
+sub judge
+{
+	my ($self, $pid, $path, $offset, $bytes, $asked, $result, $length, $line) = @_;
+	return if $offset >= $length;
+	my $atomic = $asked && $bytes >= PAGE && $bytes <= MAX_ATOMIC
+	  && ($bytes & ($bytes - 1)) == 0 && $offset % $bytes == 0
+	  && ($result eq '?' || $result == $bytes);
+	my $where = $self->{phase} eq 'plain' ? 'outside' : 'inside';
+
+	$self->{$where}{ $atomic ? 'atomic' : 'plain' }++;
+	return if $atomic;
+	push @{ $where eq 'inside' ? $self->{bad} : $self->{since_checkpoint} },
+	  "overwritten plainly (phase $self->{phase}): $line";
+	return;
+}
+
+package main;
+
+use strict;
+use warnings;
+
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use SmgrAtomic::Witness;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_torn_free_xfs();
+
+use constant ROUNDS => 3;
+
+# io_uring would hide writes from strace; the pool is the same without it
+my $trace = PostgreSQL::Test::Utils::tempdir . '/trace';
+my $node  = new_node(
+	'main',
+	volume => create_volume('data', size => '2G'),
+	conf   => "wal_level = replica\nshared_buffers = 1MB\nbgwriter_delay = 20ms\n"
+	  . "smgr_atomic.io_uring = off\nautovacuum_naptime = 2s\n");
+$node->start;
+init_bank($node, 1);
+reach($node, 'active', 'before');
+set_mode($node, 'off');
+reach($node, 'off', 'before');
+$node->stop;
+
+my $witness = FlipWitness->new($node->data_dir);
+start_traced($node, $witness->strace_options($trace));
+reach($node, 'off', 'watched from here on');
+my $load = start_load($node);
+for my $round (1 .. ROUNDS)
+{
+	my $name = "round $round";
+
+	wait_for_load($node, 100);
+	set_mode($node, 'auto');
+	reach($node, 'active', $name);
+	wait_for_load($node, 100);
+	$node->safe_psql('postgres', 'CHECKPOINT');
+	wait_for_load($node, 50);
+	$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+	reach($node, 'paused', $name);
+	wait_for_load($node, 50);
+	$node->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
+	reach($node, 'active', "$name, again");
+	wait_for_load($node, 50);
+	set_mode($node, 'off');
+	reach($node, 'off', $name);
+	# what the checkpoint of a paused server leaves is plain only now
+	wait_for_load($node, 100);
+	$node->safe_psql('postgres', 'CHECKPOINT');
+}
+stop_load($load);
+balanced($node, 'after it all');
+stop_traced($node);
+
+$witness->replay($trace);
+is($witness->{windows}, 2 * ROUNDS, 'the witness saw images go off each time');
+is_deeply([ splice @{ $witness->{bad} }, 0, 10 ], [],
+	'no plain overwrite from before images go off until a checkpoint with images is complete');
+cmp_ok($witness->{inside}{atomic}, '>', 100, 'atomic overwrites in that time');
+is($witness->{inside}{plain}, 0, 'and only such');
+cmp_ok($witness->{outside}{plain}, '>', 100, 'outside of it the witness sees plain overwrites');
+is_deeply([ $witness->unseen ], [], 'no way to write that the witness cannot see');
+is_deeply([ grep { /cannot judge/ } $witness->complaints ], [], 'every write could be judged');
+note explain { map { $_ => $witness->{$_} } qw(inside outside) };
+
+done_testing();
