@@ -5,6 +5,7 @@
 #   make installcheck    SQL tests against a running server that preloads the library
 #   sudo make test       install what is needed, build, run every test
 #   sudo make demo       install what is needed, build, run a comparison of about five minutes
+#   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 
 EXTENSION = smgr_atomic
 MODULE_big = smgr_atomic
@@ -69,4 +70,11 @@ demo: setup
 	$(MAKE) install
 	contrib-bench/demo
 
-.PHONY: setup test demo
+CUTS = 25
+SEED =
+crashtest: setup
+	$(MAKE) all
+	$(MAKE) install
+	contrib-bench/lab/crashtest --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: setup test demo crashtest
