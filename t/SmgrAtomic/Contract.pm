@@ -34,7 +34,7 @@ use Time::HiRes ();
 our @EXPORT = qw(
   set_mode reach now shown wait_until
   init_bank start_load stop_load wait_for_load balanced
-  control wal_records follows_contract
+  control control_value waldump wal_records follows_contract
   build_library start_holding hold release dirty_marker
   driver_pid kill_cluster);
 
@@ -191,10 +191,20 @@ sub stop_load
 sub control
 {
 	my ($node) = @_;
+	return control_value($node, q{Latest checkpoint's full_page_writes});
+}
+
+sub control_value
+{
+	my ($node, $what) = @_;
 	my ($out) = run_command([ 'pg_controldata', $node->data_dir ]);
-	my ($value) = $out =~ /full_page_writes:\s+(\w+)/ or die "pg_controldata: $out";
+	my ($value) = $out =~ /^\Q$what\E:\s+(.*)$/m or die "pg_controldata: $out";
 	return $value;
 }
+
+=head2 waldump($node, @options)
+
+Output and errors of pg_waldump on the server's latest timeline.
 
 =head2 wal_records($node, $from, $to)
 
@@ -211,12 +221,18 @@ sub lsn
 	return hex($high) * 2**32 + hex($low);
 }
 
+sub waldump
+{
+	my ($node, @options) = @_;
+	return run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal',
+			'-t', control_value($node, q{Latest checkpoint's TimeLineID}), @options ]);
+}
+
 sub wal_records
 {
 	my ($node, $from, $to) = @_;
 	my @records;
-	my ($out, $err) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal',
-			'-s', $from, $to ? ('-e', $to) : () ]);
+	my ($out, $err) = waldump($node, '-s', $from, $to ? ('-e', $to) : ());
 
 	for (split /\n/, $out)
 	{
