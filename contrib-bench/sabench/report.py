@@ -253,7 +253,8 @@ def _noise(records):
                  for record in records)
     result = []
     if most > BUSY_SHARE:
-        result.append(f'NOISY: just before a run other programs used {most:.0%} of the processors.')
+        result.append(f'NOISY: just before a run other programs used {most:.0%} of the processors: do '
+                      'not trust TPS and latencies.')
     if stolen > BUSY_SHARE:
         result.append(f'NOISY: the host took {stolen:.0%} of the processor time of a run away.')
     return result
