@@ -17,16 +17,6 @@ need_torn_free_xfs();
 
 my $xfs = create_volume('data', size => '3G');
 
-# A node whose data directory is to come from a backup.
-sub node_from
-{
-	my ($name, $source, $backup) = @_;
-	local $PostgreSQL::Test::Utils::tmp_check = $xfs;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init_from_backup($source, $backup, has_streaming => 1);
-	return $node;
-}
-
 my $primary = new_node('primary', volume => $xfs, streaming => 1,
 	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\n");
 $primary->start;
@@ -41,7 +31,7 @@ $primary->backup('from_primary');
 stop_load($load);
 command_ok([ 'pg_verifybackup', $primary->backup_dir . '/from_primary' ], 'the backup is whole');
 
-my $standby = node_from('standby', $primary, 'from_primary');
+my $standby = node_from('standby', $xfs, $primary, 'from_primary', has_streaming => 1);
 $standby->start;
 $primary->wait_for_catchup($standby);
 balanced($standby, 'standby, from a backup taken under load');
@@ -60,7 +50,7 @@ $primary->safe_psql('postgres', 'CHECKPOINT');
 $primary->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'CHECKPOINT');
 $standby->backup('from_standby');
-my $third = node_from('third', $standby, 'from_standby');
+my $third = node_from('third', $xfs, $standby, 'from_standby', has_streaming => 1);
 $third->start;
 $primary->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
 reach($primary, 'active', 'primary');

@@ -36,7 +36,7 @@ our @EXPORT = qw(
   init_bank start_load stop_load wait_for_load balanced
   control control_value waldump wal_records follows_contract
   build_library start_holding hold release dirty_marker
-  driver_pid kill_cluster);
+  node_from wait_for_end driver_pid kill_cluster);
 
 =head2 set_mode($node, $mode)
 
@@ -368,6 +368,39 @@ sub release
 {
 	my ($node) = @_;
 	unlink $node->data_dir . '/test_hold';
+	return;
+}
+
+=head2 node_from($name, $volume, $source, $backup, %options)
+
+A node on a volume, from a backup that $source->backup() took; options as for
+init_from_backup() of PostgreSQL::Test::Cluster.
+
+=cut
+
+sub node_from
+{
+	my ($name, $volume, $source, $backup, %options) = @_;
+	local $PostgreSQL::Test::Utils::tmp_check = $volume;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init_from_backup($source, $backup, %options);
+	return $node;
+}
+
+=head2 wait_for_end($node, $log_pattern, $position)
+
+Waits until a server has stopped by itself, with a message in its log.
+
+=cut
+
+sub wait_for_end
+{
+	my ($node, $pattern, $position) = @_;
+
+	$node->wait_for_log($pattern, $position);
+	wait_until('the server to end', sub { !-e $node->data_dir . '/postmaster.pid' });
+	$node->_update_pid(0);
 	return;
 }
 

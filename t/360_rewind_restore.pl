@@ -1,0 +1,133 @@
+
+# pg_rewind and point-in-time recovery.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_torn_free_xfs();
+need_volumes('ext4');
+
+my $xfs  = create_volume('data', size => '2G');
+my $ext4 = create_volume('ext4', fs   => 'ext4', size => '1G');
+
+# ---- pg_rewind ------------------------------------------------------------------
+
+my $old = new_node('old', volume => $xfs, streaming => 1, initdb => ['--data-checksums'],
+	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\n");
+$old->start;
+init_bank($old, 1);
+reach($old, 'active', 'old primary');
+$old->backup('base');
+my $new = node_from('new', $xfs, $old, 'base', has_streaming => 1);
+$new->start;
+$old->wait_for_catchup($new);
+$new->promote;
+reach($new, 'active', 'new primary');
+
+# both go their own way
+$old->safe_psql('postgres', 'CREATE TABLE only_old AS SELECT 1; UPDATE pgbench_tellers SET filler = filler');
+$new->safe_psql('postgres', 'CREATE TABLE only_new AS SELECT 1; UPDATE pgbench_accounts SET filler = filler WHERE aid < 500; CHECKPOINT');
+$old->stop;
+
+my @rewind = ('pg_rewind', '-D', $old->data_dir, '--source-server', $new->connstr('postgres'), '--no-sync');
+command_fails_like(\@rewind, qr/full_page_writes must be enabled/,
+	'pg_rewind from a server with images off: refused');
+
+# in a pause, while the source is at work
+my $load = start_load($new);
+wait_for_load($new, 100);
+$new->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+reach($new, 'paused', 'pause');
+is(control($new), 'on', 'pause: the last checkpoint was made with images on');
+command_ok(\@rewind, 'pg_rewind in a pause');
+append_to_file($old->data_dir . '/postgresql.conf', "port = " . $old->port . "\n"
+	  . "unix_socket_directories = '" . $old->host . "'\n");
+$new->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
+reach($new, 'active', 'resumed');
+$old->enable_streaming($new);
+$old->set_standby_mode;
+$old->start;
+wait_for_load($new, 100);
+stop_load($load);
+$new->wait_for_catchup($old);
+balanced($old, 'rewound, it follows');
+is($old->safe_psql('postgres', q{SELECT to_regclass('only_old') IS NULL AND to_regclass('only_new') IS NOT NULL}),
+	't', 'rewound: has the history of its new primary');
+is(now($old)->{mode_in_force}, 'direct', 'rewound: pages are written atomically');
+$_->stop for $old, $new;
+command_ok([ 'pg_checksums', '--check', '-D', $old->data_dir ], 'rewound: every page is whole');
+$old->clean_node;
+$new->clean_node;
+
+# ---- point-in-time recovery -------------------------------------------------------
+
+my $source = new_node('source', volume => $xfs, streaming => 1, archiving => 1,
+	conf => "shared_buffers = 4MB\nautovacuum = off\n");
+$source->start;
+init_bank($source, 1);
+reach($source, 'active', 'source');
+$source->backup('base');
+$load = start_load($source);
+wait_for_load($source, 200);
+stop_load($load);
+my $sum = 'SELECT count(*) || $$ $$ || sum(delta) FROM pgbench_history';
+my $wanted = $source->safe_psql('postgres', $sum);
+$source->safe_psql('postgres', q{SELECT pg_create_restore_point('here')});
+$source->safe_psql('postgres', 'DELETE FROM pgbench_history; CHECKPOINT');
+my $segment = $source->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
+$source->safe_psql('postgres', 'SELECT pg_switch_wal()');
+$source->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
+  or die 'WAL is not archived';
+$source->stop;
+
+sub restore
+{
+	my ($name, $volume, $conf) = @_;
+	my $node = node_from($name, $volume, $source, 'base', has_restoring => 1, standby => 0);
+	$node->append_conf('postgresql.conf',
+		"recovery_target_name = 'here'\nrecovery_target_action = promote\narchive_mode = off\n$conf");
+	return $node;
+}
+
+my $restored = restore('restored', $xfs, '');
+$restored->start;
+reach($restored, 'active', 'restored on XFS: arms by itself');
+is($restored->safe_psql('postgres', $sum), $wanted, 'restored on XFS: as it was');
+is(counters($restored)->{delegated_off}, 0, 'restored on XFS: pages written atomically');
+balanced($restored, 'restored on XFS');
+$restored->stop;
+
+$restored = restore('on_ext4', $ext4, '');
+my ($runs, $log) = try_start($restored);
+ok(!$runs, 'restored on ext4: does not start');
+like($log, qr/FATAL:  .*WAL.* no full-page images, and pages can tear.*HINT:  .*smgr_atomic\.allow_unsafe_standby = on to take the risk/s,
+	'restored on ext4: says why and what to do');
+$restored->append_conf('postgresql.conf', "smgr_atomic.allow_unsafe_standby = on\n");
+$restored->start;
+ok($restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), 'restored on ext4, allowed: promoted');
+is($restored->safe_psql('postgres', $sum), $wanted, 'restored on ext4, allowed: as it was');
+is(shown($restored), 'on', 'restored on ext4, allowed: images on from here');
+is(status($restored)->{state}, 'off', 'restored on ext4, allowed: state');
+balanced($restored, 'restored on ext4, allowed');
+$restored->stop;
+
+$restored = restore('bare', $xfs, "shared_preload_libraries = ''\nmax_worker_processes = 20\n");
+($runs, $log) = try_start($restored);
+wait_for_end($restored, qr/FATAL:  resource manager with ID 128 not registered/, 0) if $runs;
+$log = slurp_file($restored->logfile);
+like($log, qr/FATAL:  resource manager with ID 128 not registered/, 'restored without the library: stops');
+$restored->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\n");
+$restored->start;
+reach($restored, 'active', 'with the library: goes on');
+is($restored->safe_psql('postgres', $sum), $wanted, 'with the library: as it was');
+$restored->stop;
+
+done_testing();
