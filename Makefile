@@ -4,7 +4,7 @@
 #   sudo make install    install the extension and smgr-atomic-check
 #   make installcheck    SQL tests against a running server that preloads the library
 #   sudo make test       install what is needed, build, run every test
-#   sudo make demo       install what is needed, build, run a comparison of about five minutes
+#   sudo make demo       install what is needed, build, run a comparison of about seven minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 
 EXTENSION = smgr_atomic

@@ -19,7 +19,7 @@ need_volumes('ext4');
 my $node = new_node(
 	'main',
 	volume => create_volume('data', size => '1G'),
-	conf   => "autovacuum = off\ncheckpoint_timeout = 1h\n");
+	conf   => "autovacuum = off\ncheckpoint_timeout = 1h\nsmgr_atomic.write_behind_size = 0\n");
 my $trace = PostgreSQL::Test::Utils::tempdir . '/trace';
 
 $node->start;
