@@ -35,8 +35,11 @@
 #define RESTART_SECONDS 2
 #define RETRY_MS 10000
 
-/* A reload, or a request to look at storage again, not acted on yet. */
-static bool settings_changed = false;
+/*
+ * A reload, or a request to look at storage again, not acted on yet.  True at
+ * first: the driver before this one may have died with it.
+ */
+static bool settings_changed = true;
 
 /* A place could not be asked: look again by ourselves. */
 static bool retry_later = false;
@@ -204,7 +207,9 @@ step(const SaStatus *status)
 			if (!wanted)
 				disarm(status);
 			else if (paused)
-				sa_fpw_after_checkpoint(SA_ACTION_PAUSE);
+				sa_fpw_after_checkpoint(status->images ? SA_ACTION_PAUSE : SA_ACTION_IMAGES_ON);
+			else if (status->images && sa_manage_full_page_writes)
+				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);	/* a pause given up */
 			else if (settings_changed)
 				change_method(status);
 			break;

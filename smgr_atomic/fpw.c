@@ -11,6 +11,10 @@
  *	  paused	atomic	on		driver: pause over, or mode off
  *	  disarming	atomic	off,on	a checkpoint that began with images on completes
  *
+ * "Paused" is reached after a whole checkpoint with images on, because tools
+ * that ask for images (pg_rewind) copy pages that change meanwhile and need the
+ * image of each; until then the state is still "active", with images on.
+ *
  * Why this is never weaker than stock:
  *
  * - Pages are plain only in "off", and "off" is entered only when images have
@@ -165,6 +169,8 @@ sa_fpw_waits_for(const SaStatus *status)
 	{
 		case SA_STATE_ARMING:
 			return "checkpoint, then full-page images go off";
+		case SA_STATE_ACTIVE:
+			return status->images ? "checkpoint with full-page images on" : "";
 		case SA_STATE_PAUSED:
 			return "end of the pause";
 		case SA_STATE_DISARMING:
@@ -533,7 +539,8 @@ carry_out(SaAction action)
 	switch (action)
 	{
 		case SA_ACTION_ACTIVATE:
-			if ((state != SA_STATE_ARMING && state != SA_STATE_PAUSED) || paused)
+			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING ||
+				!shared->status.images || paused)
 				return;
 			request_every();
 			if (sa_manage_full_page_writes || !fullPageWrites)
@@ -543,13 +550,13 @@ carry_out(SaAction action)
 			sa_pool_set_accepting(true);
 			break;
 		case SA_ACTION_PAUSE:
-			if (state != SA_STATE_ACTIVE || !paused)
+			if (state != SA_STATE_ACTIVE || !shared->status.images || !paused)
 				return;
-			change_images(true);
 			set_status(SA_STATE_PAUSED, NULL);
 			break;
 		case SA_ACTION_IMAGES_ON:
-			if (state == SA_STATE_DISARMING && !shared->status.images)
+			if ((state == SA_STATE_DISARMING || (state == SA_STATE_ACTIVE && paused)) &&
+				!shared->status.images)
 				change_images(true);
 			break;
 		case SA_ACTION_PLAIN:

@@ -28,8 +28,8 @@ typedef enum SaState
 typedef enum SaAction
 {
 	SA_ACTION_ACTIVATE = 1,		/* images off: arming or paused -> active */
-	SA_ACTION_PAUSE,			/* images on: active -> paused */
-	SA_ACTION_IMAGES_ON,		/* images on, still disarming */
+	SA_ACTION_PAUSE,			/* active with images on -> paused */
+	SA_ACTION_IMAGES_ON,		/* images on; disarming, or to be paused */
 	SA_ACTION_PLAIN,			/* disarming -> off */
 	SA_ACTION_EVERY				/* after every checkpoint; see fpw.c */
 } SaAction;

@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #include "segment.h"
+#include "stats.h"
 
 typedef struct ForkKey
 {
@@ -165,6 +166,7 @@ check_segment(SaSegment *segment, File file, BlockNumber block, const char *path
 	}
 
 	FileClose(file);
+	sa_stats_error();
 	if (rc != 0)
 	{
 		errno = -rc;
