@@ -84,22 +84,27 @@ sub statement_under_way
 	return ($last // '') =~ /statement: (.*)/ ? $1 : '';
 }
 
-# Nobody else writes then, so nothing but the checkpoint fills the disk's cache.
+# The checkpoint alone fills the disk's cache: buffers hold all that is dirty,
+# and nobody else writes.
 sub in_checkpoint
 {
 	my ($arm) = @_;
-	my $run = $lab->begin(arm => $arm, seed => $seed, conf => [ 'bgwriter_lru_maxpages=0', 'autovacuum=off' ]);
+	my $run = $lab->begin(arm => $arm, seed => $seed,
+		conf => [ 'shared_buffers=16MB', 'bgwriter_lru_maxpages=0', 'autovacuum=off' ]);
 
 	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
 	$run->workload(checkpoints => 0, transactions => 100);
 	$run->end_clients;
+	$run->value("CHECKPOINT; UPDATE accounts SET filler = repeat('z', 80) WHERE id <= 5000");
+	$run->wait_until_quiet;
 	$run->mark_log;
-	$run->set('latency', 2000);
+	$run->set('cut-unflushed', 16);
 	$run->pgbench('checkpoint', "CHECKPOINT;\n", '-t', 1);
-	SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /checkpoint starting/ });
-	$run->cut(after => 0, unflushed => 16);
-	like($run->log_text, qr/checkpoint starting/, "$arm, seed $seed: a checkpoint begins");
-	unlike($run->log_text, qr/checkpoint complete/, '... and the power goes before it ends');
+	$run->ctl('wait-off 60');
+	$run->cut_now(at_once => 1);
+	is($run->{cut}{last_cut}, 'unflushed', "$arm, seed $seed: the disk cuts its power");
+	like($run->log_text, qr/checkpoint starting/, '... after a checkpoint has begun');
+	unlike($run->log_text, qr/checkpoint complete/, '... and before it ends');
 	recovers($run, 'a cut in a checkpoint');
 	return;
 }

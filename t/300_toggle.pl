@@ -70,8 +70,7 @@ for my $flip (1 .. FLIPS)
 		all_say($off ? 'on' : 'off', $name);
 	}
 }
-ok($load->pumpable, 'pgbench is still running');
-stop_load($load);
+ok(stop_load($load), 'pgbench was running all the time');
 balanced($node, FLIPS . ' flips');
 is(counters($node)->{errors}, 0, 'no errors');
 my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');

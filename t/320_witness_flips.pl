@@ -17,7 +17,7 @@ use lib $FindBin::Bin;
 
 use parent -norequire, 'SmgrAtomic::Witness';
 
-use constant { PAGE => 8192, MAX_ATOMIC => 65536 };
+use constant { PAGE => 8192, MAX_ATOMIC => 131072 };
 
 sub new
 {

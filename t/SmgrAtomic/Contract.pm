@@ -155,12 +155,13 @@ transactions are in the history.
 sub start_load
 {
 	my ($node, @options) = @_;
-	return IPC::Run::start(
+	my $run = IPC::Run::start(
 		[
 			'pgbench', '-n', '-c', '2', '-T', '3600', @options,
 			'-h', $node->host, '-p', $node->port, 'postgres'
 		],
 		'<', \undef, '>', '/dev/null', '2>', '/dev/null');
+	return { node => $node, run => $run };
 }
 
 sub wait_for_load
@@ -174,12 +175,20 @@ sub wait_for_load
 	return;
 }
 
+# Returns whether pgbench was still running.
 sub stop_load
 {
 	my ($load) = @_;
-	$load->signal('TERM') if $load->pumpable;
-	eval { $load->finish };
-	return;
+	my ($node, $run) = @$load{qw(node run)};
+	my $runs = $run->pumpable;
+
+	$run->signal('TERM') if $runs;
+	eval { $run->finish };
+	return $runs unless $node->{_pid};
+	$node->poll_query_until('postgres', q{
+		SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgbench')})
+	  or die 'the sessions of pgbench do not end';
+	return $runs;
 }
 
 =head2 control($node)

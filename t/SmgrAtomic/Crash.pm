@@ -540,10 +540,29 @@ sub sync_disk
 	return;
 }
 
+# Returns when the disk has had nothing to do for a while, all of it flushed.
+sub wait_until_quiet
+{
+	my ($self) = @_;
+	my $before = -1;
+
+	SmgrAtomic::Crash::wait_for(60, sub {
+			$self->sync_disk;
+			my $status = $self->disk_status;
+			my $quiet = $status->{writes} == $before && $status->{unflushed_sectors} == 0;
+			$before = $status->{writes};
+			sleep 0.5 unless $quiet;
+			return $quiet;
+		})
+	  or die "the disk does not come to rest\n";
+	return;
+}
+
 =head2 cut(after => SECONDS, unflushed => N, at_once => 1)
 
 Lets the workload run for a while, then has the disk cut itself as soon as N
-sectors are unflushed; both follow from the seed unless given.  A cut at any
+sectors are unflushed; both follow from the seed unless given (N: the sectors of
+96 to 160 KiB).  A cut at any
 other moment finds few, because every commit flushes the whole device.  When
 that never happens, or with at_once, power is cut by command.  Ends the
 server's and the clients' processes.
@@ -565,7 +584,7 @@ sub cut_now
 
 	if (!$options{at_once})
 	{
-		$self->set('cut-unflushed', $options{unflushed} // 24 + int rand 17);
+		$self->set('cut-unflushed', $options{unflushed} // (24 + int rand 17) * 4096 / $self->{lab}{sector});
 		$self->ctl('wait-off ' . ($options{patience} // 20));
 	}
 	$self->ctl('cut');    # no harm when it has happened

@@ -24,6 +24,12 @@ which another process makes one is split into a line where it begins and one
 where it ends.  A page that one process appends can be overwritten by another
 only after the first call has ended, so the order is right for the judgement.
 
+An overwrite is atomic if it is one pwritev2() with RWF_ATOMIC, from one buffer, of
+exactly a page; or, with longest => N, of up to N bytes, a power of two at a
+multiple of its own length, as the kernel demands.
+
+Writes through io_uring are not visible to strace; unseen() tells of any attempt.
+
 Only permanent and unlogged relations count: a temporary one does not survive a
 crash.  Tablespaces other than the default are not looked at.
 
@@ -54,9 +60,10 @@ my @marked = qw(stat newfstatat);
 
 sub new
 {
-	my ($class, $data_dir) = @_;
+	my ($class, $data_dir, %options) = @_;
 	my $self = bless {
 		data_dir   => abs_path($data_dir),
+		longest    => $options{longest} // PAGE,
 		length     => {},
 		position   => {},
 		pending    => {},
@@ -99,7 +106,7 @@ sub complaints        { return @{ $_[0]->{complaints} }[ 0 .. min(20, $#{ $_[0]-
 sub unseen            { return @{ $_[0]->{unseen} } }
 sub writers           { return %{ $_[0]->{writers} } }
 
-# Atomic page writes seen before a file of this name was looked for.
+# Pages written atomically before a file of this name was looked for.
 sub atomic_writes_until { return $_[0]->{marks}{ $_[1] } }
 
 sub summary
@@ -270,10 +277,12 @@ sub flags_have_atomic
 sub judge
 {
 	my ($self, $pid, $path, $offset, $bytes, $asked, $result, $length, $line) = @_;
-	my $atomic = $asked && $bytes == PAGE && $offset % PAGE == 0
-	  && ($result eq '?' || $result == PAGE);
+	my $atomic = $asked
+	  && $bytes >= PAGE && $bytes <= $self->{longest} && ($bytes & ($bytes - 1)) == 0
+	  && $offset % $bytes == 0
+	  && ($result eq '?' || $result == $bytes);
 
-	$self->{written_atomically}++ if $atomic;
+	$self->{written_atomically} += $bytes / PAGE if $atomic;
 	if ($offset >= $length)
 	{
 		$self->{extended} += int($bytes / PAGE);
