@@ -4,8 +4,8 @@
 # evicts pages, checkpoints, crashes and recovers.  Then for each relation file
 # the recorded calls are replayed into its length, and each write is judged: a
 # write that begins below the end of the file overwrites a page, and must be one
-# pwritev2() with RWF_ATOMIC: of exactly 8192 bytes without write-behind, of a run
-# of pages that the kernel keeps whole with it.
+# pwritev2() with RWF_ATOMIC: of exactly 8192 bytes without write-behind, of an aligned
+# power of two of pages, which the kernel keeps whole too, with it.
 #
 # strace does not see what io_uring writes, so it is off here; 091_relocation.pl
 # looks at that from the other end, the filesystem's.
