@@ -106,9 +106,9 @@ check_version(void)
 #ifdef SA_NO_ROW_FOR_THIS_MAJOR
 	return REFUSE("PostgreSQL %d is not known to this version of smgr_atomic", running / 10000);
 #else
-	if (running / 10000 != PG_VERSION_NUM / 10000)
+	if (running / 10000 != SA_BUILT_FOR / 10000)
 		return REFUSE("compiled for PostgreSQL %d, but the server is %d",
-					  PG_VERSION_NUM / 10000, running / 10000);
+					  SA_BUILT_FOR / 10000, running / 10000);
 	if (running < SA_OLDEST_MINOR)
 		return REFUSE("the server is %d.%d; smgr_atomic needs %d.%d or newer",
 					  running / 10000, running % 10000,

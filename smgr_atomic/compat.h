@@ -72,6 +72,9 @@
 #define SA_NO_ROW_FOR_THIS_MAJOR
 #endif
 
+/* The server version this is compiled for, as server_version_num. */
+#define SA_BUILT_FOR PG_VERSION_NUM
+
 /* Relation identity: RelFileNode became RelFileLocator in 16. */
 #if PG_VERSION_NUM < 160000
 typedef RelFileNode SaRelFile;
