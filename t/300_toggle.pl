@@ -69,6 +69,7 @@ for my $flip (1 .. FLIPS)
 		$node->safe_psql('postgres', 'CHECKPOINT') unless $off;
 		all_say($off ? 'on' : 'off', $name);
 	}
+	$session->quit if $flip == 4;
 }
 ok(stop_load($load), 'pgbench was running all the time');
 balanced($node, FLIPS . ' flips');
@@ -80,6 +81,5 @@ my @records = wal_records($node, $start, $end);
 is(scalar(grep { $_->{what} eq 'fpw' } @records), FLIPS, 'WAL has a record of each change');
 follows_contract(\@records, FLIPS . ' flips');
 
-$session->quit;
 stop_clean($node);
 done_testing();
