@@ -248,13 +248,22 @@ my ($runs, $log) = try_start($node);
 ok(!$runs, 'swapped after a crash: does not start, with mode off either');
 like($log, qr/FATAL:  WAL since the last checkpoint has no full-page images, and pages can tear.*HINT:  Put the data on storage/s,
 	'swapped after a crash: says why and the way out');
-put_back();
-$node->append_conf('postgresql.auto.conf', "smgr_atomic.mode = auto\n");
+# the risk can be taken, and then the tablespace can stay there
+$node->append_conf('postgresql.auto.conf', "smgr_atomic.allow_unsafe_standby = on\n");
+$node->start;
+is(sql('SELECT sum(v) FROM in_good'), 5000 + 30, 'swapped after a crash, risk taken: recovered');
+is(status($node)->{state}, 'off', 'swapped after a crash, risk taken: state');
+is(shown($node), 'on', 'swapped after a crash, risk taken: images on');
+$node->stop;
 
-# and a filesystem mounted with other options that change nothing
+# moved back, and a filesystem mounted with other options that change nothing
+put_back();
+system_or_bail('cp', '-a', "$ext4/crashed/.", $good);
+$node->append_conf('postgresql.auto.conf',
+	"smgr_atomic.allow_unsafe_standby = off\nsmgr_atomic.mode = auto\n");
 remount_volume('data', mount_options => 'noatime,sync');
 $node->start;
-reach($node, 'active', 'put back, mounted with other options');
+reach($node, 'active', 'moved back, mounted with other options');
 is(sql('SELECT sum(v) FROM in_good'), 5000 + 30, 'nothing is lost');
 stop_clean($node);
 
