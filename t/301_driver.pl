@@ -97,6 +97,20 @@ refused($node, "SET ROLE pg_monitor; SELECT smgr_atomic_$_", qr/permission denie
 	"not everybody may call smgr_atomic_$_")
   for q{pause('1 s')}, 'resume()';
 
+# taken back when images are on already, but the pause is not reached yet
+my $held = hold($node);
+pause('1 hour');
+$held->();
+is(shown($node), 'off', 'pause, in its first checkpoint: images');
+hold($node)->();
+is(shown($node), 'on', 'pause, in its second checkpoint: images');
+is(now($node)->{state}, 'active', 'pause, in its second checkpoint: not paused yet');
+resume();
+release($node);
+ok($node->poll_query_until('postgres', q{
+	SELECT state = 'active' AND full_page_writes = 'off' FROM smgr_atomic_status}),
+	'pause taken back half-way: images go off again');
+
 pause('1 hour');
 reach($node, 'paused', 'mode off in a pause');
 set_mode($node, 'off');

@@ -90,6 +90,17 @@ my @moments = (
 		}
 	},
 	{
+		name   => 'going to pause, images on',
+		before => 'auto',
+		go     => sub {
+			my $held = hold($node);
+			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+			$held->();
+			hold($node)->();
+			in_state('active', 'on', 'direct');
+		}
+	},
+	{
 		name   => 'paused',
 		before => 'auto',
 		go     => sub {
