@@ -584,6 +584,7 @@ sa_fpw_unlinkfiletag(const FileTag *tag)
 	{
 		every_requested = false;
 		sa_pool_drain_all();
+		sa_pool_forget_files();
 	}
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);

@@ -29,6 +29,9 @@
  *	 forget_generation is raised, and writers close their descriptors before
  *	 they write anything claimed later; so no late write lands on a file that
  *	 was shortened, removed or created again under the same name.
+ *	 Directories of databases that are dropped or moved vanish without a call
+ *	 that reaches us; but a checkpoint comes between the last page handed over
+ *	 for them and their removal, and each checkpoint raises the generation too.
  * - Crash of a process: shared memory is reset and accepted pages are lost,
  *	 as dirty shared buffers are.  No checkpoint has counted them, so redo
  *	 brings them back.
@@ -612,6 +615,17 @@ sa_pool_drain_all(void)
 	drain(&range);
 }
 
+/*
+ * Have writers close the files they have open before they write anything that
+ * is claimed from now on.
+ */
+void
+sa_pool_forget_files(void)
+{
+	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
+	wake_writer(false);
+}
+
 /* Take a page out of the table; the slot is free for its owner to give back. */
 static void
 remove_page(const SaPageKey *key, uint32 hash, int slot)
@@ -670,8 +684,7 @@ sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 		if (!discard_slot(&range, slot))
 			wait_for_slot(&key, hash, slot);
 	}
-	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
-	wake_writer(false);
+	sa_pool_forget_files();
 }
 
 bool

@@ -39,6 +39,17 @@ sub still_writing
 	  or die "pgbench does not write: $err";
 	return;
 }
+# Files that the server's processes have open.
+sub open_files
+{
+	my ($node) = @_;
+	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+	my @children = split ' ', slurp_file("/proc/$postmaster/task/$postmaster/children");
+
+	# a process may end meanwhile
+	return map { readlink($_) // () } map { glob("/proc/$_/fd/*") } @children;
+}
+
 settle($node);
 still_writing();
 
@@ -102,6 +113,25 @@ for my $strategy ('wal_log', 'file_copy')
 settle($node);
 still_writing();
 
+# A database that leaves and comes back has files of the same names as before.
+# Whoever still held one of the old files would write to nowhere; recovery from
+# the checkpoint after the last update does not mend that.
+$node->safe_psql('postgres', 'CREATE DATABASE wanderer');
+$node->safe_psql('wanderer', "CREATE TABLE t AS $fill; CREATE EXTENSION amcheck");
+for my $space ('pg_default', 'other', 'pg_default')
+{
+	$node->safe_psql('postgres', "ALTER DATABASE wanderer SET TABLESPACE $space");
+	$node->safe_psql('wanderer', "UPDATE t SET v = repeat(left('$space', 1), 400); CHECKPOINT");
+}
+still_writing();
+
+# processes that have answered the drop of a database hold no file of it
+$node->safe_psql('postgres', 'CREATE DATABASE gone');
+$node->safe_psql('gone', "CREATE TABLE t AS $fill; CHECKPOINT");
+my $gone = $node->safe_psql('postgres', q{SELECT 'base/' || oid FROM pg_database WHERE datname = 'gone'});
+$node->safe_psql('postgres', 'DROP DATABASE gone');
+is_deeply([ grep { m{/\Q$gone\E/} } open_files($node) ], [], 'no process holds a file of a dropped database');
+
 # crash in the middle of it, then check every page
 $node->safe_psql('postgres', 'CREATE DATABASE late STRATEGY file_copy');
 $node->safe_psql('late', "CREATE TABLE t AS $fill");
@@ -114,6 +144,8 @@ $writer->finish;
 unlike($err, qr/ERROR|could not|invalid page/, 'pgbench saw no error but the end');
 $node->start;
 is($node->safe_psql('postgres', $check), '4000 4000 400', 'rows after a crash');
+is($node->safe_psql('wanderer', q{SELECT string_agg(DISTINCT v, ' ') = repeat('p', 400) FROM t}),
+	't', 'rows of the database that came back after a crash');
 is($node->safe_psql('late', $check), '4000 4000 400', 'rows of the late database after a crash');
 $node->command_ok([ 'pg_amcheck', '--heapallindexed', '--all' ], 'pg_amcheck of everything');
 unlike(slurp_file($node->logfile), qr/PANIC|could not (?:write|open|read|fsync)|invalid page/,
