@@ -182,7 +182,7 @@ check_segment(SaSegment *segment, File file, BlockNumber block, const char *path
 			 errdetail("The page was not written, because a crash could tear it; it stays in memory and in WAL. "
 					   "The largest atomic write there is %u bytes.",
 					   segment->limits.dio_mem_align == 0 ? 0 : segment->limits.unit_max),
-			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts, or restart with smgr_atomic.mode = off.")));
+			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; the page will be written then.")));
 }
 
 /*

@@ -210,8 +210,8 @@ report_failure(int error, BlockNumber block, const char *path)
 					(errcode_for_file_access(),
 					 errmsg("could not write block %u in file \"%s\" atomically: %m", block, path),
 					 errdetail("The page was not written, because a plain write could tear it; it stays in memory and in WAL."),
-					 errhint("Check with smgr_atomic_probe() whether the storage was changed under the running server; "
-							 "otherwise restart with smgr_atomic.mode = off.")));
+					 errhint("Check with smgr_atomic_probe() whether the storage was changed under the running server, "
+							 "and put it back; the page will be written then.")));
 			break;
 		default:
 			ereport(ERROR,
