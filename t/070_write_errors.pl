@@ -88,7 +88,7 @@ sub nothing_lost
 # errors that stay: reported once per try, the page stays dirty
 for my $case (
 	[ 'EINVAL',     qr/could not write block \d+ in file "\Q$file\E" atomically: Invalid argument/,
-		qr/a plain write could tear it/, qr/smgr_atomic_probe\(\)|smgr_atomic\.mode = off/ ],
+		qr/a plain write could tear it/, qr/smgr_atomic_probe\(\)/ ],
 	[ 'EOPNOTSUPP', qr/could not write block \d+ in file "\Q$file\E" atomically: Operation not supported/,
 		qr/a plain write could tear it/, qr/put it back; the page will be written then/ ],
 	[ 'ENOSPC',     qr/could not write block \d+ in file "\Q$file\E": No space left on device/,
