@@ -11,6 +11,7 @@ EXTENSION = smgr_atomic
 MODULE_big = smgr_atomic
 OBJS = \
 	smgr_atomic/attach.o \
+	smgr_atomic/barrier.o \
 	smgr_atomic/driver.o \
 	smgr_atomic/fpw.o \
 	smgr_atomic/guard.o \

@@ -79,6 +79,7 @@
 #if PG_VERSION_NUM < 160000
 typedef RelFileNode SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rnode.node)
+#define saRelNumber(rel)		((rel).relNode)
 #define saTagRelFile(tag)		((tag)->rnode)
 #define saRelFileEquals(a, b)	RelFileNodeEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).node)
@@ -87,6 +88,7 @@ typedef RelFileNodeBackend SaRelFileBackend;
 #else
 typedef RelFileLocator SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rlocator.locator)
+#define saRelNumber(rel)		((rel).relNumber)
 #define saTagRelFile(tag)		((tag)->rlocator)
 #define saRelFileEquals(a, b)	RelFileLocatorEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).locator)
@@ -200,6 +202,17 @@ extern int	entry##_not_needed_before_18
 #define SA_STARTREAD_SWAP(entry)
 #endif
 
+/* Open a permanent relation. */
+static inline SMgrRelation
+saOpenRelation(SaRelFile rel)
+{
+#if PG_VERSION_NUM < 170000
+	return smgropen(rel, InvalidBackendId);
+#else
+	return smgropen(rel, INVALID_PROC_NUMBER);
+#endif
+}
+
 /*
  * Write a page of the relation with this identity through the server's own
  * table.  For a relation that does not exist.
@@ -207,11 +220,7 @@ extern int	entry##_not_needed_before_18
 static inline void
 saWriteThroughTable(SaRelFile rel, char *page)
 {
-#if PG_VERSION_NUM < 170000
-	SMgrRelation reln = smgropen(rel, InvalidBackendId);
-#else
-	SMgrRelation reln = smgropen(rel, INVALID_PROC_NUMBER);
-#endif
+	SMgrRelation reln = saOpenRelation(rel);
 
 	smgrwrite(reln, MAIN_FORKNUM, 0, page, true);
 	smgrclose(reln);

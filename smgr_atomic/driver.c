@@ -75,7 +75,7 @@ wait_for_writes_under_way(void)
 	sa_fpw_waits_for_writes(false);
 }
 
-/* With the pool closed, wait until nothing is in it and nothing can come. */
+/* With the pool closed: wait until nothing is in it and nothing can come. */
 static void
 empty_pool(void)
 {
@@ -107,6 +107,7 @@ arm(const SaStatus *status)
 	if (decision.safe && sa_fpw_begin(status, SA_STATE_ARMING, &decision))
 	{
 		empty_pool();
+		sa_fpw_open_pool(true);
 
 		/* a place may have been added before all processes wrote atomically */
 		sa_fpw_decide(sa_mode, true, &decision);
@@ -146,11 +147,14 @@ disarm(const SaStatus *status)
 	}
 	if (!sa_manage_full_page_writes && !fullPageWrites)
 		return;					/* it is the user who has to turn them on */
-	empty_pool();
 	if (!status->images)
+	{
 		sa_fpw_after_checkpoint(SA_ACTION_IMAGES_ON);
-	else
-		sa_fpw_after_checkpoint(SA_ACTION_PLAIN);
+		return;
+	}
+	sa_fpw_open_pool(false);
+	empty_pool();
+	sa_fpw_after_checkpoint(SA_ACTION_PLAIN);
 }
 
 /*
@@ -167,7 +171,7 @@ change_method(const SaStatus *status)
 	sa_fpw_decide(sa_mode, false, &decision);
 	if (decision.safe && decision.method != status->method)
 	{
-		sa_fpw_close_pool();
+		sa_fpw_open_pool(false);
 		empty_pool();
 		sa_fpw_switch_method(&decision);
 	}

@@ -43,6 +43,11 @@
  * the transition's generation as segment; the table entries below take them
  * out before md.c sees them.  A request of an earlier generation does nothing.
  *
+ * The write-behind pool takes pages whenever all processes write atomically
+ * and none can be about to write plainly: from the start on, if it begins with
+ * atomic writes, or once a barrier has been answered while arming; until the
+ * last checkpoint of disarming.
+ *
  * The interlock record (interlock.c) must be in the WAL soon after the redo
  * point of every checkpoint made while images are off, and before its end.
  * The checkpointer logs it before the first page it writes in a checkpoint.
@@ -433,6 +438,8 @@ sa_fpw_start(void)
 	set_status(state, &decision);
 	shared->status.images = true;
 	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method, writethrough_flag());
+	/* a standalone server has no writers: it would only find errors later */
+	sa_pool_set_accepting(state != SA_STATE_OFF && IsPostmasterEnvironment);
 	if (sa_manage_full_page_writes)
 	{
 		set_local_images(true);
@@ -547,7 +554,6 @@ carry_out(SaAction action)
 				sa_interlock_log();
 			change_images(false);
 			set_status(SA_STATE_ACTIVE, NULL);
-			sa_pool_set_accepting(true);
 			break;
 		case SA_ACTION_PAUSE:
 			if (state != SA_STATE_ACTIVE || !shared->status.images || !paused)
@@ -633,9 +639,9 @@ sa_fpw_after_checkpoint(SaAction action)
 }
 
 /*
- * Begin a transition: enter state, make requests of earlier transitions void,
- * close the pool.  With a decision (arming) also install its method.  Returns
- * false, with nothing changed, if the status is no longer the one the caller
+ * Begin a transition: enter state, make requests of earlier transitions void.
+ * With a decision (arming) also close the pool and install its method; once
+ * all processes have seen it, the driver opens the pool.  Returns false, with nothing changed, if the status is no longer the one the caller
  * decided on.  Driver only.
  */
 bool
@@ -648,10 +654,12 @@ sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
 	if (same)
 	{
 		shared->status.generation++;
-		sa_pool_set_accepting(false);
 		set_status(state, decision);
 		if (decision != NULL)
+		{
+			sa_pool_set_accepting(false);
 			sa_write_set_method(decision->method, writethrough_flag());
+		}
 	}
 	LWLockRelease(shared->lock);
 	ConditionVariableBroadcast(&shared->changed);
@@ -668,14 +676,16 @@ sa_fpw_waits_for_writes(bool waits)
 }
 
 /*
- * Stop the pool from taking pages.  Driver only, which then waits for writes
- * under way and drains the pool.
+ * Let the pool take pages, or not any more.  Driver only.  After closing it
+ * waits for writes under way and drains the pool; it opens the pool when every
+ * process is known to write atomically, by the method in force.
  */
 void
-sa_fpw_close_pool(void)
+sa_fpw_open_pool(bool open)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	sa_pool_set_accepting(false);
+	Assert(!open || shared->status.state != SA_STATE_OFF);
+	sa_pool_set_accepting(open);
 	LWLockRelease(shared->lock);
 }
 

@@ -74,7 +74,7 @@ extern const char *sa_fpw_waits_for(const SaStatus *status);
 
 /* for the driver of transitions */
 extern bool sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision);
-extern void sa_fpw_close_pool(void);
+extern void sa_fpw_open_pool(bool open);
 extern void sa_fpw_waits_for_writes(bool waits);
 extern void sa_fpw_switch_method(const SaDecision *decision);
 extern bool sa_fpw_explain(const SaDecision *decision);

@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "attach.h"
+#include "barrier.h"
 #include "compat.h"
 #include "driver.h"
 #include "fpw.h"
@@ -110,6 +111,8 @@ SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle);
 static void
 table_close(SMgrRelation reln, ForkNumber fork)
 {
+	if (sa_barrier_closes(reln, fork))
+		return;
 	sa_segment_close(reln, fork);
 	mdclose(reln, fork);
 }
@@ -166,6 +169,7 @@ prove_attached(void)
 	PGAlignedBlock page = {0};
 	MemoryContext old = CurrentMemoryContext;
 
+	saRelNumber(none) = 1;
 	proving = true;
 	PG_TRY();
 	{
@@ -331,6 +335,7 @@ _PG_init(void)
 	attach();
 	sa_interlock_register();
 	sa_guard_register();
+	sa_barrier_register(sa_pool_drain_all);
 
 	prev_shmem_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shared_memory;

@@ -31,6 +31,7 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 
+#include "access/xlog.h"
 #include "pgstat.h"
 #include "port/atomics.h"
 #include "portability/instr_time.h"
@@ -242,6 +243,17 @@ write_now(SaSegment *segment, BlockNumber block, const void *page)
 }
 
 /*
+ * Must the file have the page when the write returns?  In recovery the server
+ * flushes pages of init forks one by one (XLogReadBufferForRedoExtended()), and
+ * ResetUnloggedRelations() then copies the files.
+ */
+static bool
+must_wait(ForkNumber fork)
+{
+	return fork == INIT_FORKNUM && RecoveryInProgress();
+}
+
+/*
  * Hand one page to the pool, or write it.  The segment is looked up either
  * way: what is wrong with the file is an error here, for the one who has the
  * page, not later for a writer.
@@ -260,11 +272,10 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
 	accepted = sa_pool_accept(&key, page);
-	if (!accepted)
-	{
+	if (!accepted || must_wait(fork))
 		sa_pool_settle_block(&key);
+	if (!accepted)
 		write_now(segment, block, page);
-	}
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
 	sa_stats_written(accepted, (uint64) (INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));

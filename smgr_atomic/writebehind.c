@@ -30,16 +30,17 @@
  *	 they write anything claimed later; so no late write lands on a file that
  *	 was shortened, removed or created again under the same name.
  *	 Directories of databases that are dropped or moved vanish without a call
- *	 that reaches us; but a checkpoint comes between the last page handed over
- *	 for them and their removal, and each checkpoint raises the generation too.
+ *	 that reaches us; but a checkpoint (in recovery: the startup process's
+ *	 drain) and then a barrier come between the last page handed over for them
+ *	 and their removal, and at barriers and after checkpoints writers forget
+ *	 their files too.
  * - Crash of a process: shared memory is reset and accepted pages are lost,
  *	 as dirty shared buffers are.  No checkpoint has counted them, so redo
  *	 brings them back.
  *
- * The pool takes pages only in the states "active" and "paused" (fpw.c).  In
- * recovery, and while arming or disarming, pages are written synchronously:
- * redo of DROP DATABASE and of CREATE DATABASE reads and removes files without
- * any call that reaches a storage manager.
+ * In recovery no checkpoint comes before directories are copied or removed;
+ * there the startup process drains the pool at the barrier that does (see
+ * barrier.c), and waits for pages of init forks, whose files it copies.
  *
  * Nobody waits for a process that cannot run: whoever needs a slot to be
  * written or freed writes a batch itself if no writer is running (shutdown

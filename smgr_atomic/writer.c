@@ -24,8 +24,9 @@
  *
  * Descriptors: at most FILES at a time, opened by path with O_DIRECT, closed
  * when the pool's forget generation has risen since they were opened (see
- * writebehind.c), when there are too many, and when there is nothing to do.
- * They are raised through fd.c's accounting of external descriptors.
+ * writebehind.c), at every barrier that lets go of relation files (barrier.c),
+ * when there are too many, and when there is nothing to do.  They are raised
+ * through fd.c's accounting of external descriptors.
  *
  * Locks: none but those inside writebehind.c.  Interrupts are held from the
  * claim to the last completion, so a batch is never left half done.
@@ -48,6 +49,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "barrier.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -361,7 +363,8 @@ claim_batch(void)
 }
 
 /*
- * Write until the pool has nothing queued, or once if !all.  An error in here
+ * Write until the pool has nothing queued, or once if !all; an interrupt
+ * (a barrier that others wait for) ends it after the batch.  An error in here
  * would leave slots in flight for ever, so it is a PANIC.
  */
 static void
@@ -385,7 +388,7 @@ write_batches(bool all)
 				finish_requests(true);
 			start_request();
 			finish_requests(false);
-			stop = !all || ShutdownRequestPending;
+			stop = !all || ShutdownRequestPending || InterruptPending;
 		}
 		if (me->batch_next < me->batch_count)
 			sa_pool_requeue(&me->batch[me->batch_next], me->batch_count - me->batch_next);
@@ -506,6 +509,7 @@ sa_writer_main(Datum arg)
 	if (number < 0)
 		elog(ERROR, "too many smgr_atomic writers");
 	before_shmem_exit(leave_at_exit, Int32GetDatum(number));
+	sa_barrier_watch(close_files);
 
 	while (!ShutdownRequestPending)
 	{
@@ -518,6 +522,11 @@ sa_writer_main(Datum arg)
 		{
 			write_batches(true);
 			idle_naps = 0;
+			if (InterruptPending)
+			{
+				CHECK_FOR_INTERRUPTS();
+				continue;
+			}
 		}
 		rest(number, idle_naps++ < MAX_IDLE_NAPS ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
