@@ -30,6 +30,7 @@
 
 #include "driver.h"
 #include "fpw.h"
+#include "smgr_atomic.h"
 #include "writebehind.h"
 
 #define RESTART_SECONDS 2
@@ -53,7 +54,7 @@ sa_driver_register(void)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = RESTART_SECONDS;
-	strlcpy(worker.bgw_library_name, "smgr_atomic", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, "sa_driver_main", BGW_MAXLEN);
 	strlcpy(worker.bgw_name, "smgr_atomic driver", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "smgr_atomic driver", BGW_MAXLEN);

@@ -330,6 +330,11 @@ _PG_init(void)
 				 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
 		return;
 	}
+#ifdef SA_UNSAFE_BENCHMARK
+	ereport(WARNING,
+			(errmsg("this build of smgr_atomic is for benchmarks only: page writes are NOT atomic"),
+			 errdetail("A crash can tear pages beyond repair.")));
+#endif
 	sa_preloaded = true;
 	define_settings();
 	attach();

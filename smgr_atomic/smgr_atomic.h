@@ -10,6 +10,13 @@
 
 #define SA_VERSION "0.1.0"
 
+/* The library's file, for the postmaster that starts our workers. */
+#ifdef SA_UNSAFE_BENCHMARK
+#define SA_LIBRARY "smgr_atomic_unsafe"
+#else
+#define SA_LIBRARY "smgr_atomic"
+#endif
+
 typedef enum SaMode
 {
 	SA_MODE_OFF,

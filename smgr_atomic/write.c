@@ -103,10 +103,20 @@ sa_write_method(void)
 	return shared == NULL ? SA_WRITE_PLAIN : (SaWriteMethod) pg_atomic_read_u32(&shared->method);
 }
 
-/* Flags of pwritev2() for the method in force. */
+/*
+ * Flags of pwritev2() for the method in force.
+ *
+ * A build with SA_UNSAFE_BENCHMARK, which has another file name and warns at
+ * start, leaves RWF_ATOMIC out: it shows what the pool can do where the
+ * filesystem's copy-on-write does not hold it back.
+ */
 int
 sa_write_flags(void)
 {
+#ifdef SA_UNSAFE_BENCHMARK
+	if (sa_write_method() == SA_WRITE_DIRECT)
+		return 0;
+#endif
 	if (sa_write_method() == SA_WRITE_THROUGH)
 		return RWF_ATOMIC | (int) pg_atomic_read_u32(&shared->writethrough_flag);
 	return RWF_ATOMIC;

@@ -436,7 +436,7 @@ sa_writer_register(int count)
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
 	worker.bgw_restart_time = 1;
-	strlcpy(worker.bgw_library_name, "smgr_atomic", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
 	strlcpy(worker.bgw_function_name, "sa_writer_main", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "smgr_atomic writer", BGW_MAXLEN);
 	for (int i = 0; i < count; i++)
