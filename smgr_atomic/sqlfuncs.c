@@ -198,8 +198,8 @@ Datum
 smgr_atomic_pool(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[18];
-	bool		nulls[18] = {false};
+	Datum		values[19];
+	bool		nulls[19] = {false};
 	SaPoolStatus pool;
 	char		io[128] = "io_uring";
 	int			i = 0;
@@ -225,6 +225,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(pool.combined);
 	values[i++] = Int64GetDatum(pool.coalesced);
 	values[i++] = Int64GetDatum(pool.writes);
+	values[i++] = Int64GetDatum(pool.written);
 	values[i++] = Int64GetDatum(pool.reads);
 	values[i++] = Int64GetDatum(pool.discarded);
 	values[i++] = Int64GetDatum(pool.waits);

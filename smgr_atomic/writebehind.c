@@ -46,15 +46,31 @@
  * written or freed writes a batch itself if no writer is running (shutdown
  * checkpoint, standalone server, before the writers' start).
  *
+ * Nobody is overtaken for ever:
+ *
+ * - Who wants a slot draws a ticket, and tickets are admitted in order, one for
+ *	 each slot that is freed; a newcomer never gets past those who wait.  A
+ *	 freed slot wakes the process whose turn it is, not all of them.
+ * - The ticket is also the number of the page in the slot.  A drain waits for
+ *	 pages with numbers drawn before it began, not for those that follow them
+ *	 into the same slots: under constant load it takes as long as writing the
+ *	 pool once.
+ *
  * What protects what
  *
- *	  table (key -> slot), slot->state, slot->key,		partition lock of the key
- *	  page images
+ *	  buckets, slot->next, slot->key, slot->state,		partition lock of the key
+ *	  slot->awaited, page images
+ *	  slot->number				written under the partition lock, after the key;
+ *								NO_NUMBER when no page is there.  Numbers never
+ *								come twice, so who reads the same one before and
+ *								after has looked at one page all the time
  *	  free bit of a slot		atomic; who clears it owns the slot, and fills
  *								it before it can be found
  *	  queued bit of a slot		atomic; who clears it may start the write or
  *								discard the slot; nobody else will
- *	  counters, used, flags		atomics, no order needed
+ *	  tickets, admitted			atomic; a ticket below "admitted" has a free bit
+ *								waiting for it
+ *	  counters, flags			atomics, no order needed
  *	  writers[]					spinlock
  *
  * A slot's way: free bit cleared (owner) -> filled, in table, QUEUED, queued
@@ -66,10 +82,14 @@
  * QUEUED.  At most one partition lock is held at a time, and nothing is waited
  * for while holding one.
  *
+ * Interrupts are held from the ticket to the page's place in the table, so no
+ * error and no barrier comes between: neither ticket nor slot is ever lost.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
@@ -78,7 +98,6 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
-#include "utils/hsearch.h"
 
 #include "smgr_atomic.h"
 #include "writebehind.h"
@@ -87,22 +106,20 @@
 #define LATENCY_BUCKETS 40		/* bucket i: below 2^i microseconds */
 #define WAIT_MS 1000			/* a wait looks again at least this often */
 #define WAKE_PAGES 64			/* so many queued pages end a writer's nap */
-
-typedef struct TableEntry
-{
-	SaPageKey	key;
-	int			slot;
-} TableEntry;
+#define WAIT_QUEUES 32			/* those who wait are spread over so many */
+#define NO_NUMBER PG_UINT64_MAX
 
 typedef struct PoolShared
 {
 	pg_atomic_uint32 accepting;
-	pg_atomic_uint32 used;		/* slots not free */
+	pg_atomic_uint64 tickets;	/* drawn so far; the next one's number */
+	pg_atomic_uint64 admitted;	/* tickets below this may take a slot */
 	pg_atomic_uint32 in_flight;
 	pg_atomic_uint32 hand;		/* word where the next claim begins */
 	pg_atomic_uint32 free_hint; /* word where the next search for a slot begins */
 	pg_atomic_uint64 forget_generation;
-	ConditionVariable progress; /* a slot was completed or freed */
+	ConditionVariable turn[WAIT_QUEUES];	/* by ticket: it was admitted */
+	ConditionVariable done[WAIT_QUEUES];	/* by slot: its page has left, or was queued again */
 
 	slock_t		mutex;			/* protects the following */
 	int			running;
@@ -117,6 +134,7 @@ typedef struct PoolShared
 	pg_atomic_uint64 combined;
 	pg_atomic_uint64 coalesced;
 	pg_atomic_uint64 writes;
+	pg_atomic_uint64 written;
 	pg_atomic_uint64 reads;
 	pg_atomic_uint64 discarded;
 	pg_atomic_uint64 waits;
@@ -130,7 +148,7 @@ static char *pages = NULL;
 static pg_atomic_uint64 *free_bits = NULL;
 static pg_atomic_uint64 *queued_bits = NULL;
 static LWLockPadded *locks = NULL;
-static HTAB *table = NULL;
+static int *buckets = NULL;		/* first slot of each chain, -1 = none */
 
 /* Number of slots, a multiple of 64; 0 = no pool. */
 static int
@@ -143,6 +161,13 @@ static int
 pool_words(void)
 {
 	return pool_slots() / 64;
+}
+
+/* Chains; a multiple of SA_POOL_PARTITIONS, so each has one lock. */
+static int
+bucket_count(void)
+{
+	return 2 * pool_slots();
 }
 
 static Size
@@ -161,7 +186,7 @@ sa_pool_shmem_size(void)
 	size = add_size(size, mul_size(pool_slots(), sizeof(SaSlot)));
 	size = add_size(size, mul_size(pool_slots() + 1, BLCKSZ));
 	size = add_size(size, mul_size(2, bits_size()));
-	size = add_size(size, hash_estimate_size(pool_slots() + SA_POOL_PARTITIONS, sizeof(TableEntry)));
+	size = add_size(size, mul_size(bucket_count(), sizeof(int)));
 	return add_size(size, 5 * PG_CACHE_LINE_SIZE);
 }
 
@@ -169,7 +194,12 @@ static void
 init_control(void)
 {
 	memset(shared, 0, sizeof(PoolShared));
-	ConditionVariableInit(&shared->progress);
+	pg_atomic_write_u64(&shared->admitted, pool_slots());
+	for (int i = 0; i < WAIT_QUEUES; i++)
+	{
+		ConditionVariableInit(&shared->turn[i]);
+		ConditionVariableInit(&shared->done[i]);
+	}
 	SpinLockInit(&shared->mutex);
 	for (int word = 0; word < pool_words(); word++)
 	{
@@ -183,7 +213,6 @@ void
 sa_pool_shmem_init(void)
 {
 	bool		found;
-	HASHCTL		ctl = {0};
 	char	   *raw;
 
 	shared = ShmemInitStruct("smgr_atomic pool", sizeof(PoolShared), &found);
@@ -199,15 +228,14 @@ sa_pool_shmem_init(void)
 	free_bits = ShmemInitStruct("smgr_atomic pool free", bits_size(), &found);
 	queued_bits = ShmemInitStruct("smgr_atomic pool queued", bits_size(), &found);
 	locks = GetNamedLWLockTranche(SA_POOL_LOCKS);
-	ctl.keysize = sizeof(SaPageKey);
-	ctl.entrysize = sizeof(TableEntry);
-	ctl.num_partitions = SA_POOL_PARTITIONS;
-	table = ShmemInitHash("smgr_atomic pool table",
-						  pool_slots() + SA_POOL_PARTITIONS, pool_slots() + SA_POOL_PARTITIONS,
-						  &ctl, HASH_ELEM | HASH_BLOBS | HASH_PARTITION | HASH_FIXED_SIZE);
+	buckets = ShmemInitStruct("smgr_atomic pool buckets", bucket_count() * sizeof(int), &found);
 	if (found)
 		return;
 	memset(slots, 0, pool_slots() * sizeof(SaSlot));
+	for (int slot = 0; slot < pool_slots(); slot++)
+		pg_atomic_init_u64(&slots[slot].number, NO_NUMBER);
+	for (int i = 0; i < bucket_count(); i++)
+		buckets[i] = -1;
 	init_control();
 }
 
@@ -224,10 +252,23 @@ sa_pool_set_accepting(bool accepting)
 	pg_memory_barrier();
 }
 
+/*
+ * Slots that are taken, and those who wait for one.  "admitted" is read first:
+ * the answer may then be too high, never too low.
+ */
+static uint64
+slots_wanted(void)
+{
+	uint64		admitted = pg_atomic_read_u64(&shared->admitted);
+
+	pg_read_barrier();
+	return pg_atomic_read_u64(&shared->tickets) + pool_slots() - admitted;
+}
+
 static bool
 is_empty(void)
 {
-	return shared == NULL || pg_atomic_read_u32(&shared->used) == 0;
+	return shared == NULL || pool_slots() == 0 || slots_wanted() == 0;
 }
 
 SaSlot *
@@ -249,16 +290,33 @@ sa_pool_forget_generation(void)
 	return pg_atomic_read_u64(&shared->forget_generation);
 }
 
+static uint32
+hash_of(const SaPageKey *key)
+{
+	return hash_bytes((const unsigned char *) key, sizeof(SaPageKey));
+}
+
 static LWLock *
 lock_of(uint32 hash)
 {
 	return &locks[hash % SA_POOL_PARTITIONS].lock;
 }
 
-static TableEntry *
+static int *
+chain_of(uint32 hash)
+{
+	return &buckets[hash % bucket_count()];
+}
+
+/* The slot that holds a page, -1 = none.  Caller holds the partition's lock. */
+static int
 lookup(const SaPageKey *key, uint32 hash)
 {
-	return hash_search_with_hash_value(table, key, hash, HASH_FIND, NULL);
+	int			slot = *chain_of(hash);
+
+	while (slot >= 0 && memcmp(&slots[slot].key, key, sizeof(SaPageKey)) != 0)
+		slot = slots[slot].next;
+	return slot;
 }
 
 /* Set or clear a bit; returns whether that changed it. */
@@ -278,13 +336,13 @@ clear_bit(pg_atomic_uint64 *bits, int slot)
 	return (pg_atomic_fetch_and_u64(&bits[slot / 64], ~mask) & mask) != 0;
 }
 
-/* Take a free slot; -1 if there is none. */
+/* Take a free slot.  There is one for whoever has been admitted. */
 static int
 take_free_slot(void)
 {
 	uint32		start = pg_atomic_read_u32(&shared->free_hint);
 
-	for (int i = 0; i < pool_words(); i++)
+	for (uint32 i = 0;; i++)
 	{
 		uint32		word = (start + i) % pool_words();
 		uint64		bits;
@@ -297,19 +355,30 @@ take_free_slot(void)
 				continue;		/* somebody else was faster */
 			if (i > 0)
 				pg_atomic_write_u32(&shared->free_hint, word);
-			pg_atomic_fetch_add_u32(&shared->used, 1);
 			return slot;
 		}
 	}
-	return -1;
+}
+
+/*
+ * So many slots were freed: admit as many tickets, and wake those among them
+ * that wait.  Who draws a ticket just now looks at "admitted" after that.
+ */
+static void
+admit(int count)
+{
+	uint64		first = pg_atomic_fetch_add_u64(&shared->admitted, count);
+	uint64		end = Min(first + count, pg_atomic_read_u64(&shared->tickets));
+
+	for (uint64 ticket = first; ticket < end; ticket++)
+		ConditionVariableBroadcast(&shared->turn[ticket % WAIT_QUEUES]);
 }
 
 static void
 give_back_slot(int slot)
 {
 	set_bit(free_bits, slot);
-	pg_atomic_fetch_sub_u32(&shared->used, 1);
-	ConditionVariableBroadcast(&shared->progress);
+	admit(1);
 }
 
 /*
@@ -345,7 +414,7 @@ wake_writer(bool naps)
 static void
 page_was_queued(void)
 {
-	bool		many = pg_atomic_read_u32(&shared->used) % WAKE_PAGES == 0;
+	bool		many = slots_wanted() % WAKE_PAGES == 0;
 
 	pg_memory_barrier();
 	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
@@ -359,58 +428,80 @@ running_writers(void)
 }
 
 /*
- * One turn of waiting until something has changed in the pool: sleep if a
- * writer is running, else write a batch here.  Use between
- * ConditionVariablePrepareToSleep(&shared->progress) and ...CancelSleep().
+ * Sleep for a while, until woken; or, if pages are queued and no writer is
+ * running, write a batch here.  The caller has prepared to sleep on cv, and
+ * looks afterwards whether what it waits for has come.
+ *
+ * In a critical section (sa_pool_discard()) only pages in flight are waited
+ * for, so there is somebody who writes them.
  */
 static void
-wait_for_progress(void)
+wait_on(ConditionVariable *cv)
 {
-	if (running_writers() > 0)
+	if (running_writers() == 0 && CritSectionCount == 0 && sa_pool_has_queued())
 	{
-		wake_writer(true);
-		(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
+		ConditionVariableCancelSleep();
+		sa_writer_help();
+		CHECK_FOR_INTERRUPTS();
+		ConditionVariablePrepareToSleep(cv);
 		return;
 	}
-	ConditionVariableCancelSleep();
-	sa_writer_help();
-	ConditionVariablePrepareToSleep(&shared->progress);
+	wake_writer(true);
+	(void) ConditionVariableTimedSleep(cv, WAIT_MS, PG_WAIT_EXTENSION);
 }
 
-/* A free slot, waiting for one if need be. */
+/* Draw a ticket, wait until it is admitted, take a slot.  Interrupts are held. */
 static int
-get_free_slot(void)
+get_free_slot(uint64 *number)
 {
-	int			slot = take_free_slot();
+	uint64		ticket = pg_atomic_fetch_add_u64(&shared->tickets, 1);
 
-	if (slot >= 0)
-		return slot;
-	pg_atomic_fetch_add_u64(&shared->waits, 1);
-	ConditionVariablePrepareToSleep(&shared->progress);
-	while ((slot = take_free_slot()) < 0)
-		wait_for_progress();
-	ConditionVariableCancelSleep();
-	return slot;
+	if (pg_atomic_read_u64(&shared->admitted) <= ticket)
+	{
+		ConditionVariable *cv = &shared->turn[ticket % WAIT_QUEUES];
+
+		pg_atomic_fetch_add_u64(&shared->waits, 1);
+		ConditionVariablePrepareToSleep(cv);
+		while (pg_atomic_read_u64(&shared->admitted) <= ticket)
+			wait_on(cv);
+		ConditionVariableCancelSleep();
+	}
+	*number = ticket;
+	return take_free_slot();
 }
 
-/* Wait until the slot no longer holds this page. */
-static void
-wait_for_slot(const SaPageKey *key, uint32 hash, int slot)
+/* A page that somebody has seen in a slot. */
+typedef struct Seen
 {
-	ConditionVariablePrepareToSleep(&shared->progress);
-	for (;;)
-	{
-		TableEntry *entry;
-		bool		gone;
+	int			slot;
+	uint64		number;
+	uint32		hash;			/* of its key */
+} Seen;
 
-		LWLockAcquire(lock_of(hash), LW_SHARED);
-		entry = lookup(key, hash);
-		gone = entry == NULL || entry->slot != slot;
-		LWLockRelease(lock_of(hash));
-		if (gone)
-			break;
-		wait_for_progress();
-	}
+/* Is it still there?  If so its end will be announced. */
+static bool
+await(const Seen *page)
+{
+	SaSlot	   *slot = &slots[page->slot];
+	bool		there;
+
+	LWLockAcquire(lock_of(page->hash), LW_EXCLUSIVE);
+	there = pg_atomic_read_u64(&slot->number) == page->number;
+	if (there)
+		slot->awaited = true;
+	LWLockRelease(lock_of(page->hash));
+	return there;
+}
+
+/* Wait until a page has left its slot. */
+static void
+wait_for_page(const Seen *page)
+{
+	ConditionVariable *cv = &shared->done[page->slot % WAIT_QUEUES];
+
+	ConditionVariablePrepareToSleep(cv);
+	while (await(page))
+		wait_on(cv);
 	ConditionVariableCancelSleep();
 }
 
@@ -419,75 +510,92 @@ typedef enum Placed
 {
 	PLACED_NEW,					/* in the slot offered */
 	PLACED_COMBINED,			/* in the slot it had; the one offered is not needed */
-	PLACED_BUSY					/* *busy is in flight with an older image */
+	PLACED_BUSY,				/* an older image is in flight */
+	PLACED_NOWHERE				/* not here, and no slot was offered */
 } Placed;
 
+/* slot < 0 offers none.  *busy is set for PLACED_BUSY. */
 static Placed
-place(const SaPageKey *key, uint32 hash, const void *page, int slot, int *busy)
+place(const SaPageKey *key, uint32 hash, const void *page, int slot, uint64 number, Seen *busy)
 {
-	TableEntry *entry;
-	Placed		result;
-	bool		found;
+	Placed		result = PLACED_NOWHERE;
+	int			old;
 
 	LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
-	entry = hash_search_with_hash_value(table, key, hash, HASH_ENTER, &found);
-	if (!found)
+	old = lookup(key, hash);
+	if (old >= 0 && slots[old].state == SA_SLOT_QUEUED)
 	{
-		entry->slot = slot;
-		slots[slot].key = *key;
-		slots[slot].state = SA_SLOT_QUEUED;
-		memcpy(sa_pool_page(slot), page, BLCKSZ);
-		set_bit(queued_bits, slot);
-		result = PLACED_NEW;
-	}
-	else if (slots[entry->slot].state == SA_SLOT_QUEUED)
-	{
-		memcpy(sa_pool_page(entry->slot), page, BLCKSZ);
+		memcpy(sa_pool_page(old), page, BLCKSZ);
 		result = PLACED_COMBINED;
 	}
-	else
+	else if (old >= 0)
 	{
-		*busy = entry->slot;
+		*busy = (Seen) {old, pg_atomic_read_u64(&slots[old].number), hash};
 		result = PLACED_BUSY;
+	}
+	else if (slot >= 0)
+	{
+		slots[slot].key = *key;
+		slots[slot].state = SA_SLOT_QUEUED;
+		slots[slot].next = *chain_of(hash);
+		*chain_of(hash) = slot;
+		memcpy(sa_pool_page(slot), page, BLCKSZ);
+		pg_write_barrier();
+		pg_atomic_write_u64(&slots[slot].number, number);
+		set_bit(queued_bits, slot);
+		result = PLACED_NEW;
 	}
 	LWLockRelease(lock_of(hash));
 	return result;
 }
 
+/* Put a page into a slot of its own, or over an older image. */
+static Placed
+put_page(const SaPageKey *key, const void *page)
+{
+	uint32		hash = hash_of(key);
+	uint64		number;
+	int			slot;
+	Seen		busy;
+	Placed		placed;
+
+	/* a page that is here already need not wait for a slot */
+	if (slots_wanted() >= pool_slots() &&
+		place(key, hash, page, -1, NO_NUMBER, &busy) == PLACED_COMBINED)
+		return PLACED_COMBINED;
+
+	slot = get_free_slot(&number);
+	while ((placed = place(key, hash, page, slot, number, &busy)) == PLACED_BUSY)
+		wait_for_page(&busy);
+	if (placed == PLACED_COMBINED)
+		give_back_slot(slot);
+	return placed;
+}
+
 /*
  * Hand over a page.  Returns false if the pool takes none; the caller then
  * settles the block and writes it.  Waits while the pool is full or the block
- * is in flight.  Any process; does not allocate; may raise an error only for a
- * query cancel while waiting.
+ * is in flight, with interrupts held, as for a write that the kernel does not
+ * finish.  Any process; does not allocate; raises no error.
  */
 bool
 sa_pool_accept(const SaPageKey *key, const void *page)
 {
-	uint32		hash;
-	int			slot,
-				busy;
 	Placed		placed;
 
+	HOLD_INTERRUPTS();
 	if (pg_atomic_read_u32(&shared->accepting) == 0)
-		return false;
-
-	hash = get_hash_value(table, key);
-	for (;;)
 	{
-		slot = get_free_slot();
-		placed = place(key, hash, page, slot, &busy);
-		if (placed == PLACED_NEW)
-			break;
-		give_back_slot(slot);
-		if (placed == PLACED_COMBINED)
-			break;
-		wait_for_slot(key, hash, busy);
+		RESUME_INTERRUPTS();
+		return false;
 	}
+	placed = put_page(key, page);
 	pg_atomic_fetch_add_u64(&shared->accepted, 1);
 	if (placed == PLACED_COMBINED)
 		pg_atomic_fetch_add_u64(&shared->combined, 1);
 	else
 		page_was_queued();
+	RESUME_INTERRUPTS();
 	return true;
 }
 
@@ -496,40 +604,38 @@ bool
 sa_pool_read(const SaPageKey *key, void *page)
 {
 	uint32		hash;
-	TableEntry *entry;
+	int			slot;
 
 	if (is_empty())
 		return false;
-	hash = get_hash_value(table, key);
+	hash = hash_of(key);
 	LWLockAcquire(lock_of(hash), LW_SHARED);
-	entry = lookup(key, hash);
-	if (entry != NULL)
-		memcpy(page, sa_pool_page(entry->slot), BLCKSZ);
+	slot = lookup(key, hash);
+	if (slot >= 0)
+		memcpy(page, sa_pool_page(slot), BLCKSZ);
 	LWLockRelease(lock_of(hash));
-	if (entry == NULL)
+	if (slot < 0)
 		return false;
 	pg_atomic_fetch_add_u64(&shared->reads, 1);
 	return true;
 }
 
-/* Wait until a block is not in the pool. */
+/* Wait until the page that is in the pool for a block now has left it. */
 void
 sa_pool_settle_block(const SaPageKey *key)
 {
-	uint32		hash;
-	TableEntry *entry;
-	int			slot = -1;
+	Seen		page = {.slot = -1};
 
 	if (is_empty())
 		return;
-	hash = get_hash_value(table, key);
-	LWLockAcquire(lock_of(hash), LW_SHARED);
-	entry = lookup(key, hash);
-	if (entry != NULL)
-		slot = entry->slot;
-	LWLockRelease(lock_of(hash));
-	if (slot >= 0)
-		wait_for_slot(key, hash, slot);
+	page.hash = hash_of(key);
+	LWLockAcquire(lock_of(page.hash), LW_SHARED);
+	page.slot = lookup(key, page.hash);
+	if (page.slot >= 0)
+		page.number = pg_atomic_read_u64(&slots[page.slot].number);
+	LWLockRelease(lock_of(page.hash));
+	if (page.slot >= 0)
+		wait_for_page(&page);
 }
 
 /* What a sweep over the pool is about. */
@@ -540,6 +646,7 @@ typedef struct Range
 	ForkNumber	fork;			/* SA_ANY_FORK = all */
 	BlockNumber first,
 				last;
+	uint64		before;			/* of pages with lower numbers */
 } Range;
 
 static bool
@@ -552,40 +659,46 @@ in_range(const Range *range, const SaPageKey *key)
 }
 
 /*
- * Is this slot's page in the range?  First without the lock: a page that was
- * accepted before this sweep began stands there unchanged, and of one that
- * comes or goes just now the answer does not matter.  Then with it.
+ * Is there a page of the range in this slot?  A page that was accepted before
+ * the sweep began stands there unchanged, so it is seen; one that comes or goes
+ * just now does not matter.
  */
 static bool
-slot_in_range(const Range *range, int slot, SaPageKey *key, uint32 *hash)
+see_page(const Range *range, int slot, Seen *page)
 {
-	TableEntry *entry;
+	SaPageKey	key;
 	bool		there;
 
-	*key = slots[slot].key;
-	if (slots[slot].state == SA_SLOT_FREE || !in_range(range, key))
+	page->slot = slot;
+	page->number = pg_atomic_read_u64(&slots[slot].number);
+	if (page->number == NO_NUMBER || page->number >= range->before)
 		return false;
-	*hash = get_hash_value(table, key);
-	LWLockAcquire(lock_of(*hash), LW_SHARED);
-	entry = lookup(key, *hash);
-	there = entry != NULL && entry->slot == slot;
-	LWLockRelease(lock_of(*hash));
+	pg_read_barrier();
+	key = slots[slot].key;
+	if (!in_range(range, &key))
+		return false;
+
+	/* the same number as before: the key was not changing */
+	page->hash = hash_of(&key);
+	LWLockAcquire(lock_of(page->hash), LW_SHARED);
+	there = pg_atomic_read_u64(&slots[slot].number) == page->number;
+	LWLockRelease(lock_of(page->hash));
 	return there;
 }
 
 static void
-drain(const Range *range)
+drain(Range *range)
 {
+	Seen		page;
+
 	if (is_empty())
 		return;
 	pg_memory_barrier();
+	range->before = pg_atomic_read_u64(&shared->tickets);
 	for (int slot = 0; slot < pool_slots(); slot++)
 	{
-		SaPageKey	key;
-		uint32		hash;
-
-		if (slot_in_range(range, slot, &key, &hash))
-			wait_for_slot(&key, hash, slot);
+		if (see_page(range, slot, &page))
+			wait_for_page(&page);
 	}
 }
 
@@ -627,38 +740,68 @@ sa_pool_forget_files(void)
 	wake_writer(false);
 }
 
-/* Take a page out of the table; the slot is free for its owner to give back. */
+/*
+ * Take a page out of the table; the slot is free for its owner to give back.
+ * Announces it to those who wait for that.
+ */
 static void
-remove_page(const SaPageKey *key, uint32 hash, int slot)
+remove_page(int slot)
 {
+	SaSlot	   *header = &slots[slot];
+	uint32		hash = hash_of(&header->key);
+	int		   *link = chain_of(hash);
+	bool		awaited;
+
 	LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
-	hash_search_with_hash_value(table, key, hash, HASH_REMOVE, NULL);
-	slots[slot].state = SA_SLOT_FREE;
+	while (*link != slot)
+		link = &slots[*link].next;
+	*link = header->next;
+	header->state = SA_SLOT_FREE;
+	pg_atomic_write_u64(&header->number, NO_NUMBER);
+	awaited = header->awaited;
+	header->awaited = false;
 	LWLockRelease(lock_of(hash));
+	if (awaited)
+		ConditionVariableBroadcast(&shared->done[slot % WAIT_QUEUES]);
 }
 
 /*
- * Discard a slot if it is queued and in the range.  Its page may have changed
- * since the caller looked; owning the queued bit makes it stand still.
+ * Discard a page if it is queued.  The slot may have got another page since the
+ * caller looked; owning the queued bit makes it stand still.
  */
 static bool
-discard_slot(const Range *range, int slot)
+discard_page(const Seen *page)
 {
-	SaPageKey	key;
-
-	if (!clear_bit(queued_bits, slot))
+	if (!clear_bit(queued_bits, page->slot))
 		return false;
-	key = slots[slot].key;
-	if (!in_range(range, &key))
+	if (pg_atomic_read_u64(&slots[page->slot].number) != page->number)
 	{
-		set_bit(queued_bits, slot);
+		set_bit(queued_bits, page->slot);
 		wake_writer(true);
-		return true;			/* another page: the one looked for is gone */
+		return true;
 	}
-	remove_page(&key, get_hash_value(table, &key), slot);
-	give_back_slot(slot);
+	remove_page(page->slot);
+	give_back_slot(page->slot);
 	pg_atomic_fetch_add_u64(&shared->discarded, 1);
 	return true;
+}
+
+/*
+ * Discard a page, or wait until it is written if that is under way.  A write
+ * that fails for want of space comes back to the queue, and is discarded then:
+ * what is being dropped may be what fills the disk.
+ */
+static void
+get_rid_of(const Seen *page)
+{
+	ConditionVariable *cv = &shared->done[page->slot % WAIT_QUEUES];
+
+	if (discard_page(page))
+		return;
+	ConditionVariablePrepareToSleep(cv);
+	while (await(page) && !discard_page(page))
+		wait_on(cv);
+	ConditionVariableCancelSleep();
 }
 
 /*
@@ -670,20 +813,17 @@ discard_slot(const Range *range, int slot)
 void
 sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 {
-	Range		range = {.rel = rel, .fork = fork, .first = first_block, .last = MaxBlockNumber};
+	Range		range = {.rel = rel, .fork = fork, .first = first_block,
+	.last = MaxBlockNumber, .before = NO_NUMBER};
+	Seen		page;
 
 	if (shared == NULL || pool_slots() == 0)
 		return;
 	pg_memory_barrier();
 	for (int slot = 0; slot < pool_slots() && !is_empty(); slot++)
 	{
-		SaPageKey	key;
-		uint32		hash;
-
-		if (!slot_in_range(&range, slot, &key, &hash))
-			continue;
-		if (!discard_slot(&range, slot))
-			wait_for_slot(&key, hash, slot);
+		if (see_page(&range, slot, &page))
+			get_rid_of(&page);
 	}
 	sa_pool_forget_files();
 }
@@ -727,7 +867,7 @@ sa_pool_claim(int *claimed, int max)
 	for (int i = 0; i < count; i++)
 	{
 		SaSlot	   *slot = &slots[claimed[i]];
-		uint32		hash = get_hash_value(table, &slot->key);
+		uint32		hash = hash_of(&slot->key);
 
 		LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
 		slot->state = SA_SLOT_IN_FLIGHT;
@@ -743,14 +883,12 @@ sa_pool_complete(const int *done, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		SaPageKey	key = slots[done[i]].key;
-
-		remove_page(&key, get_hash_value(table, &key), done[i]);
+		remove_page(done[i]);
 		set_bit(free_bits, done[i]);
 	}
 	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
-	pg_atomic_fetch_sub_u32(&shared->used, count);
-	ConditionVariableBroadcast(&shared->progress);
+	pg_atomic_fetch_add_u64(&shared->written, count);
+	admit(count);
 }
 
 /* Their writes could not be done yet: queue them again. */
@@ -760,12 +898,16 @@ sa_pool_requeue(const int *failed, int count)
 	for (int i = 0; i < count; i++)
 	{
 		SaSlot	   *slot = &slots[failed[i]];
-		uint32		hash = get_hash_value(table, &slot->key);
+		uint32		hash = hash_of(&slot->key);
+		bool		awaited;
 
 		LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
 		slot->state = SA_SLOT_QUEUED;
+		awaited = slot->awaited;
 		set_bit(queued_bits, failed[i]);
 		LWLockRelease(lock_of(hash));
+		if (awaited)
+			ConditionVariableBroadcast(&shared->done[failed[i] % WAIT_QUEUES]);
 	}
 	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
 }
@@ -817,7 +959,11 @@ sa_pool_writer_leave(int number)
 	shared->writers[number] = NULL;
 	shared->running--;
 	SpinLockRelease(&shared->mutex);
-	ConditionVariableBroadcast(&shared->progress);
+	for (int i = 0; i < WAIT_QUEUES; i++)
+	{
+		ConditionVariableBroadcast(&shared->turn[i]);
+		ConditionVariableBroadcast(&shared->done[i]);
+	}
 }
 
 /*
@@ -831,6 +977,7 @@ sa_pool_writer_rests(int number, SaRest rest)
 	shared->sleeping += (rest == SA_REST_SLEEP) - (shared->rests[number] == SA_REST_SLEEP);
 	shared->rests[number] = rest;
 	SpinLockRelease(&shared->mutex);
+	pg_memory_barrier();		/* see page_was_queued() */
 }
 
 /* Which way writers reach the device. */
@@ -867,7 +1014,7 @@ sa_pool_status(SaPoolStatus *status)
 
 	memset(status, 0, sizeof(*status));
 	status->slots = pool_slots();
-	status->used = pg_atomic_read_u32(&shared->used);
+	status->used = pool_slots() == 0 ? 0 : (int) Min(slots_wanted(), pool_slots());
 	status->in_flight = pg_atomic_read_u32(&shared->in_flight);
 	status->accepting = pg_atomic_read_u32(&shared->accepting) != 0;
 	SpinLockAcquire(&shared->mutex);
@@ -879,6 +1026,7 @@ sa_pool_status(SaPoolStatus *status)
 	status->combined = pg_atomic_read_u64(&shared->combined);
 	status->coalesced = pg_atomic_read_u64(&shared->coalesced);
 	status->writes = pg_atomic_read_u64(&shared->writes);
+	status->written = pg_atomic_read_u64(&shared->written);
 	status->reads = pg_atomic_read_u64(&shared->reads);
 	status->discarded = pg_atomic_read_u64(&shared->discarded);
 	status->waits = pg_atomic_read_u64(&shared->waits);

@@ -35,8 +35,11 @@ typedef enum SaSlotState
 /* Header of a slot; see writebehind.c for what protects it. */
 typedef struct SaSlot
 {
+	pg_atomic_uint64 number;	/* of the page in it */
 	SaPageKey	key;
 	SaSlotState state;
+	int			next;			/* in its chain of the table, -1 = last */
+	bool		awaited;		/* somebody waits for the page's end */
 } SaSlot;
 
 /*
@@ -64,6 +67,7 @@ typedef struct SaPoolStatus
 	uint64		combined;		/* replaced an image that was still queued */
 	uint64		coalesced;		/* pages that left as part of a larger write */
 	uint64		writes;			/* write requests */
+	uint64		written;		/* pages written to their files */
 	uint64		reads;			/* pages read from the pool */
 	uint64		discarded;		/* pages of truncated or dropped files */
 	uint64		waits;			/* callers that found the pool full */

@@ -97,6 +97,7 @@ CREATE FUNCTION smgr_atomic_pool(
     OUT combined bigint,
     OUT coalesced bigint,
     OUT writes bigint,
+    OUT written bigint,
     OUT reads bigint,
     OUT discarded bigint,
     OUT waits bigint,
