@@ -8,23 +8,68 @@
  * aligned, from one buffer, with RWF_ATOMIC.  io_uring takes the flag in
  * rw_flags of IORING_OP_WRITE (io_uring/rw.c, io_prep_rw).
  *
- * A ring belongs to the process that opened it.  Nothing here knows of slots,
- * relations or shared memory; errors are returned.
+ * A ring belongs to the process that opened it, but its requests outlive the
+ * process: the kernel does not wait for them when it is killed (io_uring/
+ * cancel.c, io_uring_files_cancel), and the postmaster could begin recovery and
+ * write a page again while an older image of it is still on its way.  So each
+ * ring holds a lock that ends with the last request: a shared flock() on the
+ * directory "base", by an open file that only the ring refers to (the kernel
+ * lets go of a ring's files after its last request, io_ring_ctx_free).  A start,
+ * also after a crash, waits until it gets that lock.  A process that writes with
+ * pwritev2() cannot die before the call is done.
+ *
+ * Nothing here knows of slots, relations or shared memory; errors are returned.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <fcntl.h>
 #include <liburing.h>
+#include <sys/file.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "place.h"
+
+#define ORPHAN_POLL_US 10000
+#define ORPHAN_LOG_TRIES 500	/* a message every five seconds */
 
 static struct io_uring ring;
 static bool ring_open = false;
 
 /* without a ring: requests done, not yet handed back */
 static SaRequest *finished = NULL;
+
+/* Lock the rings' lock; returns an open file that holds it, or -errno. */
+static int
+get_lock(int operation)
+{
+	int			fd = open("base", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int			error;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, operation | LOCK_NB) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	return -error;
+}
+
+/* Let the ring, and nobody else, hold the lock.  Returns 0 or -errno. */
+static int
+lock_ring(void)
+{
+	int			fd = get_lock(LOCK_SH);
+	int			rc;
+
+	if (fd < 0)
+		return fd;
+	rc = io_uring_register_files(&ring, &fd, 1);
+	close(fd);
+	return Min(rc, 0);
+}
 
 /*
  * Get ready for up to depth requests at a time.  Returns 0, or the errno with
@@ -38,16 +83,33 @@ sa_place_open(int depth, bool want_io_uring)
 	if (!want_io_uring)
 		return 0;
 	rc = io_uring_queue_init(depth, &ring, 0);
+	if (rc == 0 && (rc = lock_ring()) != 0)
+		io_uring_queue_exit(&ring);
 	ring_open = rc == 0;
 	return -rc;
 }
 
+/*
+ * Wait until no request of a process that has died is under way.  Postmaster
+ * or standalone server, in the data directory, before any page is written.  An
+ * error other than "locked" is one that no ring would get past either.
+ */
 void
-sa_place_close(void)
+sa_place_await_orphans(void)
 {
-	if (ring_open)
-		io_uring_queue_exit(&ring);
-	ring_open = false;
+	int			fd;
+
+	for (int i = 0; (fd = get_lock(LOCK_EX)) == -EWOULDBLOCK; i++)
+	{
+		if (i % ORPHAN_LOG_TRIES == ORPHAN_LOG_TRIES - 1)
+			ereport(LOG,
+					(errmsg("smgr_atomic: waiting for page writes of processes that have died"),
+					 errdetail("The kernel has not finished them; pages written anew could be overwritten by them."),
+					 errhint("If this goes on, check the device and the kernel log.")));
+		pg_usleep(ORPHAN_POLL_US);
+	}
+	if (fd >= 0)
+		close(fd);
 }
 
 bool

@@ -32,7 +32,7 @@ typedef struct SaRequest
 } SaRequest;
 
 extern int	sa_place_open(int depth, bool want_io_uring);
-extern void sa_place_close(void);
+extern void sa_place_await_orphans(void);
 extern bool sa_place_is_async(void);
 extern void sa_place_start(SaRequest *request);
 extern SaRequest *sa_place_finish(bool wait);

@@ -33,6 +33,7 @@
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
+#include "place.h"
 #include "segment.h"
 #include "smgr_atomic.h"
 #include "stats.h"
@@ -312,6 +313,7 @@ start_shared_memory(void)
 	sa_pool_shmem_init();
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
+	sa_place_await_orphans();
 	sa_fpw_start();
 }
 
