@@ -32,6 +32,7 @@
 #include <sys/uio.h>
 
 #include "access/xlog.h"
+#include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
 #include "portability/instr_time.h"
@@ -295,6 +296,8 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 
 /*
  * Table entry "write": write nblocks existing pages, from block on.
+ * Interrupts are held: a barrier handled while waiting for the pool would close
+ * the segment under us, and be answered by a process that is about to write.
  *
  * pages[i] points to BLCKSZ bytes.  Any process, recovery included, not in a
  * critical section.  Raises an error that names file and block; pages before
@@ -313,8 +316,10 @@ sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 		saMdWritePages(reln, fork, block, pages, nblocks, skipFsync);
 		return;
 	}
+	HOLD_INTERRUPTS();
 	for (BlockNumber i = 0; i < nblocks; i++)
 		write_page(reln, fork, block + i, pages[i], skipFsync, method);
+	RESUME_INTERRUPTS();
 }
 
 /*

@@ -14,11 +14,11 @@
  * (sa_writer_help).
  *
  * Errors come when the one who handed the page over has gone:
- *	  EAGAIN				the request is made again
+ *	  EAGAIN, EINTR			the request is made again, after a pause if often
  *	  ENOSPC, EDQUOT		the pages are queued again, with a WARNING, until
  *							there is space (copy-on-write needs it)
- *	  EINVAL on a large		the pages are written one by one; not all of a file
- *	  request				need be placed so that the device can do it
+ *	  EINVAL on a large		the file's pages are written one by one; not all of
+ *	  request				it need be placed so that the device can do it
  *	  anything else			PANIC, as for a failed fsync: the page is in no
  *							buffer any more, only WAL has it
  *
@@ -65,6 +65,8 @@
 #define NAP_MS 10
 #define MAX_IDLE_NAPS 100
 #define NO_SPACE_PAUSE_US 200000
+#define QUICK_RETRIES 256
+#define RETRY_PAUSE_US 10000
 #define NO_SPACE_WARNING_MS 10000
 
 typedef struct WriterFile
@@ -87,8 +89,8 @@ typedef struct Writer
 	int			batch[CLAIM_MAX];	/* claimed slots, sorted */
 	int			batch_count;
 	int			batch_next;		/* first not yet in a request */
-	bool		coalesce;		/* off while single pages are retried */
-	bool		no_space;		/* a request found no space */
+	int			retries;		/* since a request was done */
+	int			pause_us;		/* before the next claim; requests were refused */
 	WriterFile	files[FILES];
 	int			file_count;
 	uint64		file_generation;
@@ -104,7 +106,6 @@ create_writer(bool is_writer, int depth)
 	me = MemoryContextAllocZero(TopMemoryContext, sizeof(Writer));
 	me->is_writer = is_writer;
 	me->depth = depth;
-	me->coalesce = true;
 	me->requests = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest));
 	me->idle = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest *));
 	staging = MemoryContextAllocHuge(TopMemoryContext, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ);
@@ -210,8 +211,6 @@ request_size(uint32 unit_max)
 	int			run = 1;
 	int			size = 1;
 
-	if (!me->coalesce)
-		return 1;
 	while (run < left && run < SA_REQUEST_PAGES &&
 		   adjacent(first, &sa_pool_slot(me->batch[me->batch_next + run])->key, run))
 		run++;
@@ -266,7 +265,7 @@ warn_no_space(const SaRequest *request)
 	static TimestampTz last = 0;
 	TimestampTz now = GetCurrentTimestamp();
 
-	me->no_space = true;
+	me->pause_us = NO_SPACE_PAUSE_US;
 	if (last != 0 && !TimestampDifferenceExceeds(last, now, NO_SPACE_WARNING_MS))
 		return;
 	last = now;
@@ -301,13 +300,17 @@ settle(SaRequest *request)
 	switch (request->error)
 	{
 		case 0:
+			me->retries = 0;
 			INSTR_TIME_SET_CURRENT(elapsed);
 			INSTR_TIME_SUBTRACT(elapsed, request->started);
 			sa_pool_complete(request->slots, request->page_count);
 			sa_pool_count_write(request->page_count, INSTR_TIME_GET_MICROSEC(elapsed), me->is_writer);
 			break;
 		case EAGAIN:
+		case EINTR:
 			sa_stats_retries(1);
+			if (++me->retries >= QUICK_RETRIES)
+				me->pause_us = RETRY_PAUSE_US;
 			sa_pool_requeue(request->slots, request->page_count);
 			break;
 		case ENOSPC:
@@ -319,7 +322,7 @@ settle(SaRequest *request)
 		case EINVAL:
 			if (request->page_count == 1)
 				panic(request);
-			me->coalesce = false;
+			me->files[request->file].unit_max = BLCKSZ;
 			sa_pool_requeue(request->slots, request->page_count);
 			break;
 		default:
@@ -375,7 +378,7 @@ write_batches(bool all)
 	HOLD_INTERRUPTS();
 	PG_TRY();
 	{
-		while (!me->no_space)
+		while (me->pause_us == 0)
 		{
 			if (me->batch_next == me->batch_count && (stop || !claim_batch()))
 			{
@@ -388,7 +391,7 @@ write_batches(bool all)
 				finish_requests(true);
 			start_request();
 			finish_requests(false);
-			stop = !all || ShutdownRequestPending || InterruptPending;
+			stop = !all || ShutdownRequestPending || ConfigReloadPending || InterruptPending;
 		}
 		if (me->batch_next < me->batch_count)
 			sa_pool_requeue(&me->batch[me->batch_next], me->batch_count - me->batch_next);
@@ -404,10 +407,9 @@ write_batches(bool all)
 	PG_END_TRY();
 	RESUME_INTERRUPTS();
 
-	me->coalesce = true;
-	if (me->no_space)
-		pg_usleep(NO_SPACE_PAUSE_US);
-	me->no_space = false;
+	if (me->pause_us > 0)
+		pg_usleep(me->pause_us);
+	me->pause_us = 0;
 }
 
 /*
@@ -531,5 +533,5 @@ sa_writer_main(Datum arg)
 		rest(number, idle_naps++ < MAX_IDLE_NAPS ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
 	}
-	proc_exit(0);
+	proc_exit(1);				/* 1 = to be restarted, unless the server stops */
 }
