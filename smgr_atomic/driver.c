@@ -95,7 +95,8 @@ refuse(const SaDecision *decision)
 
 /*
  * Off -> arming -> active.  Also resumes an arming whose driver died, and the
- * one a start begins with.
+ * one a start begins with.  From disarming only where images are not managed
+ * and off.
  */
 static void
 arm(const SaStatus *status)
@@ -225,7 +226,11 @@ step(const SaStatus *status)
 				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
 			break;
 		case SA_STATE_DISARMING:
-			disarm(status);
+			/* images are the user's and never came on: only pages have to go on as they are */
+			if (wanted && !sa_manage_full_page_writes && !fullPageWrites)
+				arm(status);
+			else
+				disarm(status);
 			break;
 	}
 }

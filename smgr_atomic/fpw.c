@@ -546,8 +546,8 @@ carry_out(SaAction action)
 	switch (action)
 	{
 		case SA_ACTION_ACTIVATE:
-			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING ||
-				!shared->status.images || paused)
+			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING || paused ||
+				(state == SA_STATE_ACTIVE && !shared->status.images))
 				return;
 			request_every();
 			if (sa_manage_full_page_writes || !fullPageWrites)
