@@ -14,10 +14,13 @@
 #include "commands/tablespace.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/wait_event.h"
 
 #include "attach.h"
 #include "fpw.h"
@@ -57,6 +60,32 @@ text_datum(const char *value)
 	return CStringGetTextDatum(value);
 }
 
+/*
+ * What the current state waits for.  A process that waits for its client to
+ * take what was sent answers no barrier; the server does not tell which have
+ * not answered, but which wait for their clients can be seen.
+ */
+static char *
+waits_for(const SaStatus *status)
+{
+	StringInfoData text;
+	const char *before = "; waiting for their clients: ";
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, sa_fpw_waits_for(status));
+	for (uint32 i = 0; status->waits_for_writes && i < ProcGlobal->allProcCount; i++)
+	{
+		volatile PGPROC *proc = &ProcGlobal->allProcs[i];
+		int			pid = proc->pid;
+
+		if (pid == 0 || proc->wait_event_info != WAIT_EVENT_CLIENT_WRITE)
+			continue;
+		appendStringInfo(&text, "%s%d", before, pid);
+		before = ", ";
+	}
+	return text.data;
+}
+
 /* One row: what is asked, what is in force, and why. */
 Datum
 smgr_atomic_status(PG_FUNCTION_ARGS)
@@ -79,7 +108,7 @@ smgr_atomic_status(PG_FUNCTION_ARGS)
 	values[3] = text_datum(sa_verdict_name(status.protection));
 	values[4] = text_datum(sa_state_name(status.state));
 	values[5] = TimestampTzGetDatum(status.since);
-	values[6] = text_datum(sa_fpw_waits_for(&status));
+	values[6] = text_datum(waits_for(&status));
 	values[7] = text_datum(sa_fpw_images(&status) ? "on" : "off");
 	values[8] = text_datum(status.reason);
 	values[9] = text_datum(kernel);
