@@ -8,6 +8,12 @@
  * write the same blocks of the same file with the same bytes, from the same
  * aligned buffers.  Every write is timed on its own.
  *
+ * writecost_accept() compares what a process that evicts a page pays: stock's
+ * mdwrite(), which copies it into the page cache, against smgrwrite(), which
+ * copies it into the write-behind pool.  Each writes blocks of its own half of
+ * the file, and between batches everything is made durable, unmeasured, so that
+ * neither finds the pool full or the page cache dirty beyond its share.
+ *
  * The blocks keep their content: each is read first and written back.  The
  * relation is locked against everyone else and must be permanent.
  *
@@ -30,6 +36,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/fd.h"
+#include "storage/md.h"
 #include "storage/smgr.h"
 #include "utils/rel.h"
 
@@ -44,6 +51,7 @@
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(writecost);
+PG_FUNCTION_INFO_V1(writecost_accept);
 
 /* What both ways of writing need to know. */
 typedef struct Bench
@@ -57,11 +65,11 @@ typedef struct Bench
 } Bench;
 
 static uint64
-now_ns(void)
+now_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64) ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
@@ -89,15 +97,16 @@ open_direct(Relation rel)
 }
 
 /*
- * Choose the blocks of the next batch and read what they hold; past the page
- * cache, or the first write of a block would pay for dropping it there.
+ * Choose the blocks of the next batch, in [first, last], and read what they
+ * hold; past the page cache, or the first write of a block would pay for
+ * dropping it there.
  */
 static void
-choose_blocks(Bench *bench, pg_prng_state *prng)
+choose_blocks(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last)
 {
 	for (int i = 0; i < bench->batch; i++)
 	{
-		BlockNumber block = pg_prng_uint64_range(prng, 0, bench->nblocks - 1);
+		BlockNumber block = pg_prng_uint64_range(prng, first, last);
 
 		bench->blocks[i] = block;
 		if (pread(bench->fd, bench->pages + (Size) i * BLCKSZ, BLCKSZ,
@@ -133,6 +142,20 @@ write_smgr(Bench *bench, int i)
 			  bench->pages + (Size) i * BLCKSZ, false);
 }
 
+/* What stock does. */
+static void
+write_md(Bench *bench, int i)
+{
+#if PG_VERSION_NUM >= 170000
+	const void *page = bench->pages + (Size) i * BLCKSZ;
+
+	mdwritev(RelationGetSmgr(bench->rel), MAIN_FORKNUM, bench->blocks[i], &page, 1, false);
+#else
+	mdwrite(RelationGetSmgr(bench->rel), MAIN_FORKNUM, bench->blocks[i],
+			bench->pages + (Size) i * BLCKSZ, false);
+#endif
+}
+
 /* Write the batch one way, time of each write into times[]; returns the sum. */
 static double
 time_batch(Bench *bench, void (*write_one) (Bench *, int), double *times)
@@ -141,10 +164,10 @@ time_batch(Bench *bench, void (*write_one) (Bench *, int), double *times)
 
 	for (int i = 0; i < bench->batch; i++)
 	{
-		uint64		start = now_ns();
+		uint64		start = now_ns(CLOCK_MONOTONIC);
 
 		write_one(bench, i);
-		times[i] = (double) (now_ns() - start);
+		times[i] = (double) (now_ns(CLOCK_MONOTONIC) - start);
 		sum += times[i];
 	}
 	return sum;
@@ -165,6 +188,30 @@ quantile(double *values, int count, double share)
 {
 	qsort(values, count, sizeof(double), compare_doubles);
 	return values[Min((int) (count * share), count - 1)];
+}
+
+static void
+check_arguments(int pairs, int batch)
+{
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to write blocks past the buffer manager")));
+	if (pairs < 1 || pairs > MAX_PAIRS || batch < 1 || batch > MAX_BATCH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pairs must be between 1 and %d, batch between 1 and %d",
+						MAX_PAIRS, MAX_BATCH)));
+}
+
+static TupleDesc
+result_desc(FunctionCallInfo fcinfo)
+{
+	TupleDesc	tupdesc;
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return tupdesc;
 }
 
 /* Lock the relation, write out its buffers, and prepare everything. */
@@ -210,18 +257,8 @@ writecost(PG_FUNCTION_ARGS)
 	Datum		values[5];
 	bool		nulls[5] = {false};
 
-	if (!superuser())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be superuser to write blocks past the buffer manager")));
-	if (pairs < 1 || pairs > MAX_PAIRS || batch < 1 || batch > MAX_BATCH)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("pairs must be between 1 and %d, batch between 1 and %d",
-						MAX_PAIRS, MAX_BATCH)));
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-
+	check_arguments(pairs, batch);
+	tupdesc = result_desc(fcinfo);
 	open_bench(&bench, PG_GETARG_OID(0), batch);
 	pg_prng_seed(&prng, 1);
 	raw = palloc_extended((Size) pairs * batch * sizeof(double), MCXT_ALLOC_HUGE);
@@ -236,7 +273,7 @@ writecost(PG_FUNCTION_ARGS)
 		double		smgr_sum;
 
 		CHECK_FOR_INTERRUPTS();
-		choose_blocks(&bench, &prng);
+		choose_blocks(&bench, &prng, 0, bench.nblocks - 1);
 		if (slot % 2 == 0)
 		{
 			raw_sum = time_batch(&bench, write_raw, raw + (Size) slot * batch);
@@ -255,6 +292,83 @@ writecost(PG_FUNCTION_ARGS)
 	values[2] = Float8GetDatum(quantile(ratios, pairs, 0.5));
 	values[3] = Float8GetDatum(quantile(ratios, pairs, 0.25));
 	values[4] = Float8GetDatum(quantile(ratios, pairs, 0.75));
+
+	CloseTransientFile(bench.fd);
+	relation_close(bench.rel, NoLock);	/* the lock stays until commit */
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+}
+
+/* Time of one batch, in ns. */
+typedef struct Sums
+{
+	double		wall;
+	double		cpu;
+} Sums;
+
+/* Write a batch one way, then make it durable; times of single writes into times[]. */
+static Sums
+accept_batch(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last,
+			 void (*write_one) (Bench *, int), double *times)
+{
+	Sums		sums;
+	uint64		cpu;
+
+	choose_blocks(bench, prng, first, last);
+	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	sums.wall = time_batch(bench, write_one, times);
+	sums.cpu = (double) (now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
+	smgrimmedsync(RelationGetSmgr(bench->rel), MAIN_FORKNUM);
+	return sums;
+}
+
+/*
+ * writecost_accept(relation, pairs, batch) -> stock_ns, pool_ns, ratio, cpu_ratio
+ *
+ * Medians of single writes in ns; the ratios are medians over pairs of batches
+ * of (smgrwrite / mdwrite), by the clock and by this thread's CPU time.
+ */
+Datum
+writecost_accept(PG_FUNCTION_ARGS)
+{
+	int			pairs = PG_GETARG_INT32(1);
+	int			batch = PG_GETARG_INT32(2);
+	TupleDesc	tupdesc = result_desc(fcinfo);
+	Bench		bench;
+	pg_prng_state prng;
+	double	   *stock;
+	double	   *pool;
+	double	   *ratios;
+	double	   *cpu_ratios;
+	Datum		values[4];
+	bool		nulls[4] = {false};
+
+	check_arguments(pairs, batch);
+	open_bench(&bench, PG_GETARG_OID(0), batch);
+	pg_prng_seed(&prng, 1);
+	stock = palloc_extended((Size) pairs * batch * sizeof(double), MCXT_ALLOC_HUGE);
+	pool = palloc_extended((Size) pairs * batch * sizeof(double), MCXT_ALLOC_HUGE);
+	ratios = palloc(pairs * sizeof(double));
+	cpu_ratios = palloc(pairs * sizeof(double));
+
+	for (int pair = -1; pair < pairs; pair++)
+	{
+		int			slot = Max(pair, 0);
+		BlockNumber half = bench.nblocks / 2;
+		Sums		by_md,
+					by_pool;
+
+		CHECK_FOR_INTERRUPTS();
+		by_md = accept_batch(&bench, &prng, 0, half - 1, write_md, stock + (Size) slot * batch);
+		by_pool = accept_batch(&bench, &prng, half, bench.nblocks - 1, write_smgr,
+							   pool + (Size) slot * batch);
+		ratios[slot] = by_pool.wall / by_md.wall;
+		cpu_ratios[slot] = by_pool.cpu / by_md.cpu;
+	}
+
+	values[0] = Float8GetDatum(quantile(stock, pairs * batch, 0.5));
+	values[1] = Float8GetDatum(quantile(pool, pairs * batch, 0.5));
+	values[2] = Float8GetDatum(quantile(ratios, pairs, 0.5));
+	values[3] = Float8GetDatum(quantile(cpu_ratios, pairs, 0.5));
 
 	CloseTransientFile(bench.fd);
 	relation_close(bench.rel, NoLock);	/* the lock stays until commit */
