@@ -12,7 +12,9 @@
  * syncsw (sync.c) is found the same way by its first row.
  *
  * Rules:
- * - exactly one match of every member of both rows, or nothing is touched;
+ * - exactly one match of every member of both rows, and no member of md.c after
+ *	 them that is unknown here, or nothing is touched: a write call that a
+ *	 server gained would go past us;
  * - done in the postmaster before it has children, so every process inherits
  *	 the same tables by fork and no process ever sees half of a change;
  * - an entry is replaced by one aligned pointer store; nothing else in the
@@ -162,9 +164,34 @@ search_relro(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;					/* only the main program */
 }
 
+/* Name of an exported function of the main program, NULL if it is not one. */
+static const char *
+server_function(void *address)
+{
+	Dl_info		info;
+	Dl_info		program;
+
+	if (address == NULL || dladdr(address, &info) == 0 || dladdr((void *) mdopen, &program) == 0 ||
+		info.dli_fbase != program.dli_fbase || info.dli_saddr != address)
+		return NULL;
+	return info.dli_sname;
+}
+
+static bool
+is_in(const Row *row, void *function)
+{
+	for (int i = 0; i < row->length; i++)
+	{
+		if (row->functions[i] == function)
+			return true;
+	}
+	return false;
+}
+
 /*
- * No row fits completely.  If one fits but for a few members, somebody else
- * has replaced those: name the first and, if known, its library.
+ * No row fits completely.  If one fits but for a few members, either this is
+ * not the server we know or somebody else has replaced those: name the first
+ * and what is there instead.
  */
 static bool
 explain_no_match(const Search *search)
@@ -180,6 +207,9 @@ explain_no_match(const Search *search)
 
 			if (found == row->functions[i])
 				continue;
+			if (server_function(found) != NULL)
+				return REFUSE("entry \"%s\" of the %s table is %s, which is not the one expected",
+							  row->names[i], row->table, server_function(found));
 			if (found != NULL && dladdr(found, &info) != 0 && info.dli_fname != NULL)
 				return REFUSE("entry \"%s\" of the %s table points into \"%s\": another library has taken it over",
 							  row->names[i], row->table, info.dli_fname);
@@ -188,6 +218,24 @@ explain_no_match(const Search *search)
 		}
 	}
 	return REFUSE("the %s table was not found in the server program", row->table);
+}
+
+/*
+ * Does the row that was found end where ours does?  What comes after it is
+ * another table, perhaps the other one of md.c.
+ */
+static bool
+check_end(const Search *found)
+{
+	void	   *next = (uintptr_t) (found->where + found->row->length) < found->relro_end ?
+		found->where[found->row->length] : NULL;
+	const char *name = server_function(next);
+
+	if (name == NULL || strncmp(name, "md", 2) != 0 ||
+		is_in(&smgr_row, next) || is_in(&sync_row, next))
+		return true;
+	return REFUSE("the %s table has an entry after \"%s\" that is not known: %s",
+				  found->row->table, found->row->names[found->row->length - 1], name);
 }
 
 static bool
@@ -201,7 +249,7 @@ find_row(Search *search)
 	if (search->matches > 1)
 		return REFUSE("the %s table was found %d times in the server program",
 					  search->row->table, search->matches);
-	return true;
+	return check_end(search);
 }
 
 /*
