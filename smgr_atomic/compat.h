@@ -23,7 +23,7 @@
 /*
  * Rows of the server's private tables, member by member, as they stand in
  * src/backend/storage/smgr/smgr.c (f_smgr) and src/backend/storage/sync/sync.c
- * (SyncOps).  Confirmed against the Debian binaries of 15.20.
+ * (SyncOps).  t/015_rows.pl reads them from the program file and compares.
  *
  * A major that is not listed has an empty row: it compiles, and attaching is
  * refused when it runs.
@@ -52,7 +52,7 @@
 	M(readv, mdreadv) M(writev, mdwritev) M(writeback, mdwriteback) \
 	M(nblocks, mdnblocks) M(truncate, mdtruncate) M(immedsync, mdimmedsync) \
 	M(registersync, mdregistersync)
-#elif PG_VERSION_NUM < 190000
+#elif PG_VERSION_NUM < 200000
 #define SA_SMGR_ROW(M) \
 	M(init, mdinit) M(shutdown, NULL) M(open, mdopen) M(close, mdclose) \
 	M(create, mdcreate) M(exists, mdexists) M(unlink, mdunlink) \
@@ -279,6 +279,23 @@ saMdReadPage(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 	void	   *buffers[1] = {page};
 
 	mdreadv(reln, fork, block, buffers, 1);
+#endif
+}
+
+/* Flag of RequestCheckpoint(): do not spread the writes over time. */
+#if PG_VERSION_NUM < 190000
+#define CHECKPOINT_FAST CHECKPOINT_IMMEDIATE
+#endif
+
+/* Have a function say what a boolean setting of the server is. */
+static inline void
+saSetShowHook(struct config_generic *setting, GucShowHook hook)
+{
+	Assert(setting->vartype == PGC_BOOL);
+#if PG_VERSION_NUM < 190000
+	((struct config_bool *) setting)->show_hook = hook;
+#else
+	setting->_bool.show_hook = hook;
 #endif
 }
 

@@ -444,7 +444,7 @@ sa_fpw_start(void)
 	{
 		set_local_images(true);
 		if (setting != NULL && setting->vartype == PGC_BOOL)
-			((struct config_bool *) setting)->show_hook = show_full_page_writes;
+			saSetShowHook(setting, show_full_page_writes);
 	}
 	report_start(&decision);
 }
@@ -635,7 +635,7 @@ sa_fpw_after_checkpoint(SaAction action)
 	LWLockRelease(shared->lock);
 
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
-	RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_IMMEDIATE | CHECKPOINT_WAIT);
+	RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
 }
 
 /*

@@ -30,11 +30,12 @@ my $session = $node->background_psql('postgres');
 
 sub images_in_worker
 {
-	my $setting = $node->safe_psql('postgres', q{
-		SET force_parallel_mode = on;
+	my $forced = $node->pg_version >= 16 ? 'debug_parallel_query' : 'force_parallel_mode';
+	my $setting = $node->safe_psql('postgres', qq{
+		SET $forced = on;
 		SELECT current_setting('full_page_writes')});
-	my $plan = $node->safe_psql('postgres', q{
-		SET force_parallel_mode = on;
+	my $plan = $node->safe_psql('postgres', qq{
+		SET $forced = on;
 		EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) SELECT current_setting('full_page_writes')});
 	return $plan =~ /Workers Launched: 1/ ? $setting : "no worker: $plan";
 }

@@ -283,7 +283,7 @@ check_page(int fd, off_t offset, char *page, const char *path, BlockNumber block
 	f.plausible = header_plausible(page);
 	f.found = p->pd_checksum;
 	f.expected = p->pd_upper == 0 ? 0 : pg_checksum_page(page, block);
-	f.lsn = PageXLogRecPtrGet(p->pd_lsn);
+	f.lsn = PageGetLSN((Page) p);
 	find_evidence(fd, offset, page, &f);
 	if (strcmp(f.verdict, "torn") == 0)
 		pages_torn++;
