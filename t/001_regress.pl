@@ -20,7 +20,7 @@ BAIL_OUT('REGRESS names no tests') unless @tests;
 my $node = new_node(
 	'regress',
 	volume => create_volume('regress', size => '1G'),
-	initdb => ['--data-checksums']);
+	checksums => 1);
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE contrib_regression');
 

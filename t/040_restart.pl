@@ -71,14 +71,14 @@ sub crash_and_recover
 	return;
 }
 
-for my $checksums ('--data-checksums', undef)
+for my $checksums (1, 0)
 {
 	my $name = $checksums ? 'checksums' : 'no checksums';
 	my $node = new_node(
 		$checksums ? 'checksums' : 'plain',
-		volume => $mount,
-		initdb => [ $checksums // () ],
-		conf   => "shared_buffers = 2MB\nrestart_after_crash = on\nmax_wal_size = 64MB\n");
+		volume    => $mount,
+		checksums => $checksums,
+		conf      => "shared_buffers = 2MB\nrestart_after_crash = on\nmax_wal_size = 64MB\n");
 
 	$node->start;
 	is($node->safe_psql('postgres', 'SHOW data_checksums'), $checksums ? 'on' : 'off', $name);

@@ -16,7 +16,7 @@ need_torn_free_xfs();
 
 my $mount = create_volume('data', size => '4G');
 my $other = create_volume('other', size => '1G');
-my $node = new_node('main', volume => $mount, initdb => ['--data-checksums'],
+my $node = new_node('main', volume => $mount, checksums => 1,
 	conf => "shared_buffers = 2MB\nmax_wal_size = 64MB\ncheckpoint_timeout = 30s\n");
 $node->start;
 mkdir "$other/space" or die "mkdir: $!";

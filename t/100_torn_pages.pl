@@ -17,7 +17,7 @@ need_torn_free_xfs();
 my $node = new_node(
 	'main',
 	volume => create_volume('data', size => '1G'),
-	initdb => ['--data-checksums'],
+	checksums => 1,
 	conf   => "autovacuum = off\n");
 $node->start;
 settle($node);
@@ -50,7 +50,7 @@ close $fh or die "close: $!";
 is(torn(), '', 'mended');
 stop_clean($node);
 
-my $without = new_node('without', volume => create_volume('without', size => '1G'));
+my $without = new_node('without', volume => create_volume('without', size => '1G'), checksums => 0);
 $without->start;
 settle($without);
 my ($rc, $out, $err) = $without->psql('postgres', q{SELECT * FROM smgr_atomic_torn_pages('pg_class')});

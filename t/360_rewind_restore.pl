@@ -20,7 +20,7 @@ my $ext4 = create_volume('ext4', fs   => 'ext4', size => '1G');
 
 # ---- pg_rewind ------------------------------------------------------------------
 
-my $old = new_node('old', volume => $xfs, streaming => 1, initdb => ['--data-checksums'],
+my $old = new_node('old', volume => $xfs, streaming => 1, checksums => 1,
 	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\n");
 $old->start;
 init_bank($old, 1);
@@ -38,7 +38,7 @@ $new->safe_psql('postgres', 'CREATE TABLE only_new AS SELECT 1; UPDATE pgbench_a
 $old->stop;
 
 my @rewind = ('pg_rewind', '-D', $old->data_dir, '--source-server', $new->connstr('postgres'), '--no-sync');
-command_fails_like(\@rewind, qr/full_page_writes must be enabled/,
+command_fails_like(\@rewind, qr/"?full_page_writes"? must be enabled/,
 	'pg_rewind from a server with images off: refused');
 
 # in a pause, while the source is at work

@@ -19,7 +19,8 @@ need_volumes('ext4');
 
 my $xfs  = create_volume('data', size => '3G');
 my $ext4 = create_volume('ext4', fs => 'ext4', size => '500M');
-my $node = new_node('main', volume => $xfs, conf => "shared_buffers = 4MB\nmax_wal_size = 4GB\n");
+my $node = new_node('main', volume => $xfs, checksums => 0,
+	conf => "shared_buffers = 4MB\nmax_wal_size = 4GB\n");
 $node->start;
 init_bank($node, 1);
 reach($node, 'active', 'started');
@@ -135,7 +136,7 @@ $node->command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], 'pg_chec
 
 # ---- pg_upgrade, to a new cluster of the same major ---------------------------------
 
-my $upgraded = new_node('upgraded', volume => $xfs, initdb => ['--data-checksums']);
+my $upgraded = new_node('upgraded', volume => $xfs, checksums => 1);
 {
 	local $ENV{PGHOST};
 	delete $ENV{PGHOST};

@@ -66,11 +66,13 @@ sub need_volumes
 	return;
 }
 
-=head2 new_node($name, volume =>, initdb => [...], preload =>, conf =>, streaming =>, archiving =>)
+=head2 new_node($name, volume =>, checksums =>, preload =>, conf =>, streaming =>, archiving =>)
 
 Makes a data directory on the volume (a directory; without it, among the test's
 temporary files) and returns the PostgreSQL::Test::Cluster.  fsync is on, the
 library is preloaded unless preload => 0; conf is more postgresql.conf text.
+checksums => 1 or 0 asks for data checksums or for none; the server's default
+depends on its major.
 streaming and archiving prepare the node to be a source of standbys or restores.
 
 =cut
@@ -86,8 +88,12 @@ sub new_node
 		  $options{volume} // $PostgreSQL::Test::Utils::tmp_check;
 		$node = PostgreSQL::Test::Cluster->new($name);
 	}
+	my @checksums;
+	@checksums = '--data-checksums' if $options{checksums};
+	@checksums = '--no-data-checksums'
+	  if !($options{checksums} // 1) && $node->pg_version >= 18;
 	$node->init(
-		extra            => $options{initdb} // [],
+		extra            => \@checksums,
 		allows_streaming => $options{streaming},
 		has_archiving    => $options{archiving});
 	$node->append_conf('postgresql.conf', "fsync = on\n");
