@@ -189,8 +189,8 @@ sa_fpw_waits_for(const SaStatus *status)
 }
 
 /* The number to use for RWF_WRITETHROUGH; 0 = not known. */
-static int
-writethrough_flag(void)
+int
+sa_fpw_writethrough_flag(void)
 {
 	return sa_writethrough_flag != 0 ? sa_writethrough_flag : sa_probe_writethrough_flag();
 }
@@ -235,7 +235,7 @@ decide_by_storage(SaMode mode, bool flush, SaDecision *decision)
 	MemoryContext tmp = AllocSetContextCreate(CurrentMemoryContext, "smgr_atomic places",
 											  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(tmp);
-	List	   *places = sa_places_probe(writethrough_flag());
+	List	   *places = sa_places_probe(sa_fpw_writethrough_flag());
 	const SaPlace *weakest = sa_places_weakest(places);
 	const char *failed;
 	int			rc = 0;
@@ -437,7 +437,8 @@ sa_fpw_start(void)
 
 	set_status(state, &decision);
 	shared->status.images = true;
-	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method, writethrough_flag());
+	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method,
+						sa_fpw_writethrough_flag());
 	/* a standalone server has no writers: it would only find errors later */
 	sa_pool_set_accepting(state != SA_STATE_OFF && IsPostmasterEnvironment);
 	if (sa_manage_full_page_writes)
@@ -658,7 +659,7 @@ sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
 		if (decision != NULL)
 		{
 			sa_pool_set_accepting(false);
-			sa_write_set_method(decision->method, writethrough_flag());
+			sa_write_set_method(decision->method, sa_fpw_writethrough_flag());
 		}
 	}
 	LWLockRelease(shared->lock);
@@ -699,7 +700,7 @@ sa_fpw_switch_method(const SaDecision *decision)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	Assert(decision->method != SA_WRITE_PLAIN && shared->status.state != SA_STATE_OFF);
 	shared->status.method = decision->method;
-	sa_write_set_method(decision->method, writethrough_flag());
+	sa_write_set_method(decision->method, sa_fpw_writethrough_flag());
 	sa_pool_set_accepting(true);
 	LWLockRelease(shared->lock);
 	ereport(LOG, (errmsg("smgr_atomic: pages are now written by method %s", sa_method_name(decision->method))));

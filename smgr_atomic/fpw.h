@@ -70,6 +70,7 @@ extern bool sa_fpw_images(const SaStatus *status);
 extern void sa_fpw_status(SaStatus *status);
 extern const char *sa_state_name(SaState state);
 extern const char *sa_method_name(SaWriteMethod method);
+extern int	sa_fpw_writethrough_flag(void);
 extern const char *sa_fpw_waits_for(const SaStatus *status);
 
 /* for the driver of transitions */

@@ -45,6 +45,22 @@ prepare_location(const char *location, SaVerdict verdict)
 }
 
 /*
+ * Torn-free, but not by the method in force, which is one for the whole
+ * cluster.
+ */
+static void
+refuse_writethrough(const SaProbe *probe)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("tablespace location \"%s\" cannot be written by method writethrough", probe->path),
+			 errdetail("%s. Every page of this cluster is written by that method.",
+					   probe->writethrough_reason),
+			 errhint("Set smgr_atomic.mode = direct, reload, and create the tablespace then. "
+					 "Direct atomic writes work there.")));
+}
+
+/*
  * Check a new location; returns if the command may go on.  If the cluster had
  * to be demoted for it, sa_fpw_release() is due after the command.
  */
@@ -63,9 +79,11 @@ check_location(const char *location, bool top_level)
 		return;
 	}
 
-	sa_probe_directory(location, BLCKSZ, 0, &probe);
+	sa_probe_directory(location, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
 	if (probe.verdict != SA_VERDICT_NONE)
 	{
+		if (status.method == SA_WRITE_THROUGH && !probe.writethrough)
+			refuse_writethrough(&probe);
 		prepare_location(location, probe.verdict);
 		return;
 	}

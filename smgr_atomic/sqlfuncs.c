@@ -136,12 +136,6 @@ probe_values(const SaProbe *probe, Datum *values)
 	values[11] = text_datum(probe->reason);
 }
 
-static int
-probe_flag(void)
-{
-	return sa_writethrough_flag != 0 ? sa_writethrough_flag : sa_probe_writethrough_flag();
-}
-
 /*
  * Probe a directory, in use or not.  Creates and removes an unnamed file
  * there as the server's user.
@@ -164,7 +158,7 @@ smgr_atomic_probe(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	sa_probe_directory(path, BLCKSZ, probe_flag(), &probe);
+	sa_probe_directory(path, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
 	probe_values(&probe, values);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
@@ -179,7 +173,7 @@ smgr_atomic_places(PG_FUNCTION_ARGS)
 
 	sa_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
-	places = sa_places_probe(probe_flag());
+	places = sa_places_probe(sa_fpw_writethrough_flag());
 	foreach(lc, places)
 	{
 		const SaPlace *place = lfirst(lc);

@@ -105,20 +105,21 @@ sa_write_method(void)
 }
 
 /*
- * Flags of pwritev2() for the method in force.
+ * Flags of pwritev2() for a method.  The method is that of the descriptor, not
+ * the one in force now: RWF_WRITETHROUGH on an O_DIRECT descriptor is refused.
  *
  * A build with SA_UNSAFE_BENCHMARK, which has another file name and warns at
  * start, leaves RWF_ATOMIC out: it shows what the pool can do where the
  * filesystem's copy-on-write does not hold it back.
  */
 int
-sa_write_flags(void)
+sa_write_flags(SaWriteMethod method)
 {
 #ifdef SA_UNSAFE_BENCHMARK
-	if (sa_write_method() == SA_WRITE_DIRECT)
+	if (method == SA_WRITE_DIRECT)
 		return 0;
 #endif
-	if (sa_write_method() == SA_WRITE_THROUGH)
+	if (method == SA_WRITE_THROUGH)
 		return RWF_ATOMIC | (int) pg_atomic_read_u32(&shared->writethrough_flag);
 	return RWF_ATOMIC;
 }
@@ -235,7 +236,7 @@ report_failure(int error, BlockNumber block, const char *path)
 
 /* Write one page and wait for it. */
 static void
-write_now(SaSegment *segment, BlockNumber block, const void *page)
+write_now(SaSegment *segment, BlockNumber block, const void *page, SaWriteMethod method)
 {
 	int			fd = saFileGetRawDesc(segment->file);
 	off_t		offset = (off_t) BLCKSZ * (block % (BlockNumber) RELSEG_SIZE);
@@ -244,7 +245,7 @@ write_now(SaSegment *segment, BlockNumber block, const void *page)
 
 	page = still_page(page);
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
-	error = fd < 0 ? errno : submit(fd, page, offset, sa_write_flags(), &retries);
+	error = fd < 0 ? errno : submit(fd, page, offset, sa_write_flags(method), &retries);
 	pgstat_report_wait_end();
 
 	if (retries > 0)
@@ -286,7 +287,7 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	if (!accepted || must_wait(fork))
 		sa_pool_settle_block(&key);
 	if (!accepted)
-		write_now(segment, block, page);
+		write_now(segment, block, page, method);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
 	sa_stats_written(accepted, (uint64) (INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));

@@ -22,7 +22,8 @@
  *	  anything else			PANIC, as for a failed fsync: the page is in no
  *							buffer any more, only WAL has it
  *
- * Descriptors: at most FILES at a time, opened by path with O_DIRECT, closed
+ * Descriptors: at most FILES at a time, opened by path for the method in force
+ * (and written by that method as long as they are open), closed
  * when the pool's forget generation has risen since they were opened (see
  * writebehind.c), at every barrier that lets go of relation files (barrier.c),
  * when there are too many, and when there is nothing to do.  They are raised
@@ -75,6 +76,7 @@ typedef struct WriterFile
 	ForkNumber	fork;
 	int			segno;
 	int			fd;
+	SaWriteMethod method;		/* what it was opened for */
 	uint32		unit_max;
 	char		path[MAXPGPATH];
 } WriterFile;
@@ -139,17 +141,18 @@ static int
 open_file(const SaPageKey *key, int segno)
 {
 	WriterFile *file = &me->files[me->file_count];
-	bool		direct = sa_write_method() != SA_WRITE_THROUGH;
+	bool		through = sa_write_method() == SA_WRITE_THROUGH;
 	SaLimits	limits = {0};
 	int			rc;
 
 	file->rel = key->rel;
 	file->fork = key->fork;
 	file->segno = segno;
+	file->method = through ? SA_WRITE_THROUGH : SA_WRITE_DIRECT;
 	sa_segment_path(key->rel, key->fork, segno, file->path);
 
 	ReserveExternalFD();
-	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (direct ? O_DIRECT : 0));
+	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (through ? 0 : O_DIRECT));
 	rc = file->fd < 0 ? -errno : sa_probe_limits(file->fd, &limits);
 	if (rc != 0)
 	{
@@ -241,7 +244,7 @@ start_request(void)
 	request->file = file;
 	request->fd = me->files[file].fd;
 	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-	request->flags = sa_write_flags();
+	request->flags = sa_write_flags(me->files[file].method);
 	request->page_count = request_size(me->files[file].unit_max);
 	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));
 	me->batch_next += request->page_count;
