@@ -16,6 +16,7 @@ OBJS = \
 	smgr_atomic/fpw.o \
 	smgr_atomic/guard.o \
 	smgr_atomic/interlock.o \
+	smgr_atomic/journal.o \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \

@@ -1,0 +1,203 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal_fuzz.c
+ *	  Damaged journals against the reader (libFuzzer).
+ *
+ * The input is a list of damages done to a journal that was written properly:
+ * sectors lost, bytes changed, blocks moved elsewhere, the file cut short, a
+ * header changed and given a right checksum.  The reader must not crash, and
+ * but for the last kind, which no disk does, must not accept a page under a key
+ * that it was not written with.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "port/pg_crc32c.h"
+
+#include "journal.h"
+
+#define BLOCK SA_JOURNAL_BLOCK
+#define SECTION_BLOCKS 9
+#define FILE_SIZE (SA_JOURNAL_RING + SA_JOURNAL_SECTIONS * SECTION_BLOCKS * BLOCK)
+#define RELATIONS 4
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char pristine[FILE_SIZE];
+static char file[FILE_SIZE];
+static size_t file_size;
+static bool made;
+
+/* A page says in itself what it is. */
+typedef struct Content
+{
+	uint32		lsn[2];
+	SaJournalKey key;
+	uint64		sequence;
+} Content;
+
+static void
+write_batch(const SaJournalSuper *super, SaRing *ring, int count)
+{
+	SaJournalEntry entries[SECTION_BLOCKS] = {0};
+	SaRingPlace place;
+	static char block[BLOCK];
+
+	while (!sa_ring_reserve(ring, count, &place))
+		sa_ring_retire(ring, 1);
+	for (int i = 0; i < count; i++)
+	{
+		SaJournalKey key = {1663, 1, (uint32) (place.sequence + i) % RELATIONS, i % 3, i};
+		Content		content = {{0, (uint32) place.sequence}, key, place.sequence};
+
+		memset(block, i, BLOCK);
+		memcpy(block, &content, sizeof(content));
+		memcpy(pristine + place.offset + (1 + i) * BLOCK, block, BLOCK);
+		entries[i].key = key;
+		entries[i].crc = sa_journal_page_crc(block);
+		entries[i].lsn = sa_journal_page_lsn(block);
+	}
+	sa_journal_encode_header(super, SA_JOURNAL_PAGES, &place, entries, count, block);
+	memcpy(pristine + place.offset, block, BLOCK);
+	sa_ring_done(ring, place.section, count);
+}
+
+static void
+write_forget(const SaJournalSuper *super, SaRing *ring)
+{
+	SaJournalEntry entry = {.key = {1663, 1, 2, SA_JOURNAL_ANY_FORK, 0}};
+	SaRingPlace place;
+	static char block[BLOCK];
+
+	while (!sa_ring_reserve(ring, 0, &place))
+		sa_ring_retire(ring, 1);
+	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, &entry, 1, block);
+	memcpy(pristine + place.offset, block, BLOCK);
+	sa_ring_done(ring, place.section, 1);
+}
+
+static void
+make_pristine(void)
+{
+	SaJournalSuper super = {.system_identifier = 7, .uuid = "a file of a test", .generation = 3,
+	.section_blocks = SECTION_BLOCKS};
+	SaRing		ring;
+	static char block[BLOCK];
+
+	sa_ring_init(&ring, SECTION_BLOCKS);
+	for (int i = 0; i < 40; i++)
+		write_batch(&super, &ring, 1 + i % (SECTION_BLOCKS - 1));
+	write_forget(&super, &ring);
+	for (int i = 0; i < 3; i++)
+		write_batch(&super, &ring, 2);
+	for (int slot = 0; slot < SA_JOURNAL_SUPER_SLOTS; slot++)
+	{
+		super.serial = slot;
+		super.window_start = slot == 0 ? 1 : ring.sections[ring.tail].end_sequence;
+		sa_journal_encode_super(&super, block);
+		memcpy(pristine + sa_journal_super_offset(super.serial), block, BLOCK);
+	}
+}
+
+static int
+read_file(void *arg, uint64 offset, void *block)
+{
+	if (offset + BLOCK > file_size)
+		return EIO;
+	memcpy(block, file + offset, BLOCK);
+	return 0;
+}
+
+static void
+refresh_crc(SaJournalHeader *header)
+{
+	pg_crc32c	crc;
+
+	header->crc = 0;
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, header, BLOCK);
+	FIN_CRC32C(crc);
+	header->crc = crc;
+}
+
+/* Returns whether a forgery was among them. */
+static bool
+do_damage(const uint8_t *data, size_t size)
+{
+	bool		forged = false;
+
+	for (; size >= 7; data += 7, size -= 7)
+	{
+		uint32		at = (data[1] | data[2] << 8 | data[3] << 16) % FILE_SIZE;
+		uint32		other = (data[4] | data[5] << 8) % (FILE_SIZE / 512) * 512;
+		uint32		block = at / BLOCK * BLOCK;
+
+		switch (data[0] % 5)
+		{
+			case 0:				/* a sector with old zeroes, or with another's content */
+				memset(file + at / 512 * 512, data[6], 512);
+				break;
+			case 1:
+				file[at] = (char) data[6];
+				break;
+			case 2:
+				memmove(file + block, file + other / BLOCK * BLOCK, BLOCK);
+				break;
+			case 3:
+				if (data[6] == 0)
+					file_size = at;
+				break;
+			case 4:
+				file[block + at % 160] = (char) data[6];
+				{
+					static uint64 aligned[BLOCK / sizeof(uint64)];
+
+					memcpy(aligned, file + block, BLOCK);
+					refresh_crc((SaJournalHeader *) aligned);
+					memcpy(file + block, aligned, BLOCK);
+				}
+				forged = true;
+				break;
+		}
+	}
+	return forged;
+}
+
+static void
+check_copy(const SaJournalCopy *copy)
+{
+	static char page[BLOCK];
+	Content		content;
+
+	if (read_file(NULL, copy->offset, page) != 0 || sa_journal_page_crc(page) != copy->crc)
+		return;
+	memcpy(&content, page, sizeof(content));
+	if (memcmp(&content.key, &copy->key, sizeof(SaJournalKey)) != 0 ||
+		content.sequence != copy->sequence ||
+		sa_journal_page_lsn(page) != copy->lsn)
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	SaJournalSuper super;
+	SaJournalScan scan;
+	bool		found,
+				forged;
+
+	if (!made)
+		make_pristine();
+	made = true;
+	memcpy(file, pristine, FILE_SIZE);
+	file_size = FILE_SIZE;
+	forged = do_damage(data, size);
+	if (sa_journal_read_super(read_file, NULL, &super, &found) != 0 || !found)
+		return 0;
+	(void) sa_journal_scan(read_file, NULL, &super, &scan);
+	for (size_t i = 0; i < scan.count && !forged; i++)
+		check_copy(&scan.copies[i]);
+	sa_journal_scan_free(&scan);
+	return 0;
+}
