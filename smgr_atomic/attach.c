@@ -58,6 +58,15 @@ typedef struct Search
 	void	  **best_where;
 } Search;
 
+/* Entries that were taken over, for sa_attach_verify(). */
+typedef struct Taken
+{
+	const Row  *row;
+	void	  **where;
+	const SaSwap *swaps;
+	int			count;
+} Taken;
+
 #define ROW_FUNCTION(name, function) (void *) function,
 #define ROW_NAME(name, function) #name,
 
@@ -69,6 +78,9 @@ static const char *const sync_names[] = {SA_SYNC_ROW(ROW_NAME) NULL};
 
 static const Row smgr_row = {"storage manager", SA_SMGR_MEMBERS, smgr_functions, smgr_names};
 static const Row sync_row = {"sync handler", SA_SYNC_MEMBERS, sync_functions, sync_names};
+
+static Taken taken_smgr;
+static Taken taken_sync;
 
 static bool attached = false;
 static char reason[512] = "not attached";
@@ -189,9 +201,26 @@ is_in(const Row *row, void *function)
 }
 
 /*
- * No row fits completely.  If one fits but for a few members, either this is
- * not the server we know or somebody else has replaced those: name the first
- * and what is there instead.
+ * An entry that should be another: this is not the server we know, or somebody
+ * else has replaced it.  Name what is there instead.
+ */
+static bool
+explain_entry(const Row *row, int member, void *found)
+{
+	Dl_info		info;
+
+	if (server_function(found) != NULL)
+		return REFUSE("entry \"%s\" of the %s table is %s, which is not the one expected",
+					  row->names[member], row->table, server_function(found));
+	if (found != NULL && dladdr(found, &info) != 0 && info.dli_fname != NULL)
+		return REFUSE("entry \"%s\" of the %s table points into \"%s\": another library has taken it over",
+					  row->names[member], row->table, info.dli_fname);
+	return REFUSE("entry \"%s\" of the %s table is not the one expected",
+				  row->names[member], row->table);
+}
+
+/*
+ * No row fits completely.  If one fits but for a few members, name the first.
  */
 static bool
 explain_no_match(const Search *search)
@@ -202,19 +231,8 @@ explain_no_match(const Search *search)
 	{
 		for (int i = 0; i < row->length; i++)
 		{
-			Dl_info		info;
-			void	   *found = search->best_where[i];
-
-			if (found == row->functions[i])
-				continue;
-			if (server_function(found) != NULL)
-				return REFUSE("entry \"%s\" of the %s table is %s, which is not the one expected",
-							  row->names[i], row->table, server_function(found));
-			if (found != NULL && dladdr(found, &info) != 0 && info.dli_fname != NULL)
-				return REFUSE("entry \"%s\" of the %s table points into \"%s\": another library has taken it over",
-							  row->names[i], row->table, info.dli_fname);
-			return REFUSE("entry \"%s\" of the %s table is not the one expected",
-						  row->names[i], row->table);
+			if (search->best_where[i] != row->functions[i])
+				return explain_entry(row, i, search->best_where[i]);
 		}
 	}
 	return REFUSE("the %s table was not found in the server program", row->table);
@@ -258,7 +276,7 @@ find_row(Search *search)
  * segment are made read-only again, as the loader does (_dl_protect_relro).
  */
 static bool
-swap_entries(const Search *found, const SaSwap *swaps, int count)
+swap_entries(const Search *found, const SaSwap *swaps, int count, Taken *taken)
 {
 	const Row  *row = found->row;
 	uintptr_t	page_size = (uintptr_t) sysconf(_SC_PAGESIZE);
@@ -270,6 +288,7 @@ swap_entries(const Search *found, const SaSwap *swaps, int count)
 		return REFUSE("could not make the %s table writable: %s", row->table, strerror(errno));
 	for (int i = 0; i < count; i++)
 		((void *volatile *) found->where)[swaps[i].member] = swaps[i].replacement;
+	*taken = (Taken) {row, found->where, swaps, count};
 	if (protected_end > start && mprotect((void *) start, protected_end - start, PROT_READ) != 0)
 		ereport(LOG,
 				(errmsg("smgr_atomic: could not make the %s table read-only again: %m", row->table)));
@@ -280,7 +299,7 @@ swap_entries(const Search *found, const SaSwap *swaps, int count)
  * Take over entries of both tables.  Call once, in the postmaster or a
  * standalone server, before any child exists.  Returns false with
  * sa_attach_reason() set if any condition fails; pages are then written by
- * md.c as ever.
+ * md.c as ever.  The arrays must stay: sa_attach_verify() looks at them.
  */
 bool
 sa_attach(const SaSwap *smgr, int smgr_count, const SaSwap *sync, int sync_count)
@@ -297,9 +316,34 @@ sa_attach(const SaSwap *smgr, int smgr_count, const SaSwap *sync, int sync_count
 	attached = check_version() &&
 		find_row(&smgr_search) &&
 		find_row(&sync_search) &&
-		swap_entries(&sync_search, sync, sync_count) &&
-		swap_entries(&smgr_search, smgr, smgr_count);
+		swap_entries(&sync_search, sync, sync_count, &taken_sync) &&
+		swap_entries(&smgr_search, smgr, smgr_count, &taken_smgr);
 	if (attached)
 		snprintf(reason, sizeof(reason), "attached");
 	return attached;
+}
+
+static bool
+still_ours(const Taken *taken)
+{
+	for (int i = 0; i < taken->count; i++)
+	{
+		int			member = taken->swaps[i].member;
+
+		if (taken->where[member] != taken->swaps[i].replacement)
+			return explain_entry(taken->row, member, taken->where[member]);
+	}
+	return true;
+}
+
+/*
+ * A library that was loaded after this one may have taken our entries over:
+ * then pages no longer come to us, or no longer as they should.  Postmaster,
+ * when all libraries are loaded and no page has been written yet.
+ */
+void
+sa_attach_verify(void)
+{
+	if (attached)
+		attached = still_ours(&taken_sync) && still_ours(&taken_smgr);
 }

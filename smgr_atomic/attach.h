@@ -35,6 +35,7 @@ typedef struct SaSwap
 
 extern bool sa_attach(const SaSwap *smgr, int smgr_count,
 					  const SaSwap *sync, int sync_count);
+extern void sa_attach_verify(void);
 extern void sa_attach_failed(const char *why);
 extern bool sa_attached(void);
 extern const char *sa_attach_reason(void);

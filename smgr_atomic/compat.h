@@ -213,17 +213,14 @@ saOpenRelation(SaRelFile rel)
 #endif
 }
 
-/*
- * Write a page of the relation with this identity through the server's own
- * table.  For a relation that does not exist.
- */
-static inline void
-saWriteThroughTable(SaRelFile rel, char *page)
+static inline SMgrRelation
+saOpenPermanent(SaRelFile rel)
 {
-	SMgrRelation reln = saOpenRelation(rel);
-
-	smgrwrite(reln, MAIN_FORKNUM, 0, page, true);
-	smgrclose(reln);
+#if PG_VERSION_NUM < 170000
+	return smgropen(rel, InvalidBackendId);
+#else
+	return smgropen(rel, INVALID_PROC_NUMBER);
+#endif
 }
 
 /* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */

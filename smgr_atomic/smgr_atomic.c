@@ -18,13 +18,14 @@
 
 #include <limits.h>
 
+#include "commands/extension.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "tcop/tcopprot.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 
 #include "attach.h"
 #include "barrier.h"
@@ -89,7 +90,7 @@ sa_mode_name(SaMode mode)
 /* The entries of the server's tables that are ours. */
 
 static bool proving = false;
-static bool proved = false;
+static int	proofs = 0;			/* calls that came to us meanwhile */
 
 static void
 write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
@@ -97,7 +98,7 @@ write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 {
 	if (proving)
 	{
-		proved = true;
+		proofs++;
 		return;
 	}
 	if (AmCheckpointerProcess())
@@ -143,6 +144,15 @@ table_immedsync(SMgrRelation reln, ForkNumber fork)
 	mdimmedsync(reln, fork);
 }
 
+static void
+table_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks)
+{
+	if (proving)
+		proofs++;
+	else
+		sa_write_writeback(reln, fork, block, nblocks);
+}
+
 static int
 table_sync(const FileTag *tag, char *path)
 {
@@ -159,31 +169,28 @@ table_sync_unlink(const FileTag *tag, char *path)
 }
 
 /*
- * Does a write by the server come to us?  A compiler could have resolved the
- * calls through a table it knows to be constant.  The write is one to a
- * relation that cannot exist, so md.c would only complain.
+ * Do the server's calls come to us?  A compiler could have resolved the calls
+ * through a table it knows to be constant.  The relation asked about cannot
+ * exist, and a postmaster has no files yet: md.c must not get as far as
+ * opening one.  So first comes a call that md.c would take for nothing to do,
+ * then, if that came to us, a write.
  */
 static void
 prove_attached(void)
 {
 	SaRelFile	none = {0};
 	PGAlignedBlock page = {0};
-	MemoryContext old = CurrentMemoryContext;
+	SMgrRelation reln;
 
 	saRelNumber(none) = 1;
+	reln = saOpenPermanent(none);
 	proving = true;
-	PG_TRY();
-	{
-		saWriteThroughTable(none, page.data);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(old);
-		FlushErrorState();
-	}
-	PG_END_TRY();
+	smgrwriteback(reln, MAIN_FORKNUM, 0, 0);
+	if (proofs == 1)
+		smgrwrite(reln, MAIN_FORKNUM, 0, page.data, true);
 	proving = false;
-	if (!proved)
+	smgrclose(reln);
+	if (proofs != 2)
 		sa_attach_failed("the server does not call through its storage manager table");
 }
 
@@ -199,7 +206,7 @@ attach(void)
 		{SA_SMGR_truncate, table_truncate},
 		{SA_SMGR_unlink, table_unlink},
 		{SA_SMGR_immedsync, table_immedsync},
-		{SA_SMGR_writeback, sa_write_writeback},
+		{SA_SMGR_writeback, table_writeback},
 	};
 	static const SaSwap sync[] = {
 		{SA_SYNC_sync, table_sync},
@@ -314,22 +321,36 @@ start_shared_memory(void)
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	sa_place_await_orphans();
+	sa_attach_verify();
 	sa_fpw_start();
 }
 
 /*
- * Loaded by the postmaster (or a standalone server), or too late to be of
- * use: then nothing is touched and the SQL functions say so.
+ * Loaded too late to be of use: nothing is touched, and who asked for it is
+ * refused.  Not refused, only told, are those who must get on without it:
+ * CREATE EXTENSION (a dump is restored, the preload comes later), pg_upgrade,
+ * which loads every library of the old cluster, and session_preload_libraries
+ * and parallel workers, where an error would lock everybody out.
  */
+static void
+refuse_late_load(void)
+{
+	bool		asked = debug_query_string != NULL && !creating_extension && !IsBinaryUpgrade;
+
+	ereport(asked ? ERROR : WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("smgr_atomic must be loaded via shared_preload_libraries"),
+			 errdetail("It has to be in place before the first page is written; nothing was changed."),
+			 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
+}
+
+/* Loaded by the postmaster or a standalone server, or too late. */
 void
 _PG_init(void)
 {
 	if (!process_shared_preload_libraries_in_progress)
 	{
-		ereport(WARNING,
-				(errmsg("smgr_atomic does nothing unless it is loaded via shared_preload_libraries"),
-				 errdetail("It has to be in place before the first page is written."),
-				 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
+		refuse_late_load();
 		return;
 	}
 #ifdef SA_UNSAFE_BENCHMARK

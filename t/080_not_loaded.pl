@@ -33,15 +33,19 @@ for my $query (
 	refused($node, $query, qr/$message.*$hint/s, "not preloaded: $query");
 }
 
-# loaded late: says so, changes nothing
-my ($status, $out, $err) = $node->psql('postgres', q{LOAD 'smgr_atomic'; SHOW full_page_writes});
-like($err, qr/smgr_atomic does nothing unless it is loaded via shared_preload_libraries.*$hint/s,
-	'LOAD: warning and hint');
-is($out, 'on', 'LOAD: full_page_writes');
+# loaded late: who asks for it is refused, nothing is changed
+refused($node, q{LOAD 'smgr_atomic'}, qr/$message\nDETAIL:  .*nothing was changed.*$hint/s, 'LOAD');
+refused($node, q{DO $$BEGIN LOAD 'smgr_atomic'; END$$}, qr/$message.*$hint/s, 'LOAD inside of something');
+is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on', 'LOAD: full_page_writes');
+
+# an error here would keep everybody out
 $node->append_conf('postgresql.conf', "session_preload_libraries = 'smgr_atomic'\n");
 $node->restart;
+my ($status, $out, $err) = $node->psql('postgres', 'SHOW full_page_writes');
+is("$status $out", '0 on', 'session_preload_libraries: sessions begin, images are on');
+like($err, qr/WARNING:  smgr_atomic must be loaded via shared_preload_libraries.*$hint/s,
+	'session_preload_libraries: warning and hint');
 refused($node, 'SELECT * FROM smgr_atomic_status', qr/$message.*$hint/s, 'session_preload_libraries');
-is($node->safe_psql('postgres', 'SHOW full_page_writes'), 'on', 'session_preload_libraries: full_page_writes');
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT generate_series(1, 1000) i; CHECKPOINT');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM t'), 1000, 'the server works as ever');
 

@@ -1,0 +1,104 @@
+
+# Every way in which attaching to the server can fail: each has its own reason,
+# the server works as stock, with images on.  The server program itself is a
+# real one; a preloaded library makes it look different to whoever looks for its
+# tables (a stand-in for servers we do not have).
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_torn_free_xfs();
+
+my $library = build_library('fake_program.c');
+my $node    = new_node('main', volume => create_volume('data', size => '1G'));
+$node->start;
+reach($node, 'active', 'started');
+$node->safe_psql('postgres', 'CREATE TABLE t AS SELECT generate_series(1, 1000) i');
+my $major = int($node->safe_psql('postgres', 'SHOW server_version_num') / 10000);
+$node->stop;
+
+sub start_faking
+{
+	my ($what, @libraries) = @_;
+	$node->append_conf('postgresql.conf',
+		"shared_preload_libraries = '" . join(',', @libraries ? @libraries : 'smgr_atomic') . "'\n");
+	my $position = log_position($node);
+	local @ENV{qw(LD_PRELOAD TEST_FAKE)} = ($library, $what);
+	$node->start;
+	return $position;
+}
+
+my @both = ($library, 'smgr_atomic');
+my @cases = (
+	[ 'no_relro', qr/the server program has no relocation read-only segment/ ],
+	[ 'empty',    qr/the storage manager table was not found in the server program/ ],
+	[ 'twice',    qr/the storage manager table was found 2 times in the server program/ ],
+	[ 'hole',     qr/entry "close" of the storage manager table is not the one expected/ ],
+	[ 'other',    qr/entry "close" of the storage manager table is mdopen, which is not the one expected/ ],
+	[ 'longer',   qr/the storage manager table has an entry after "\w+" that is not known: mda_get_range/ ],
+	[ 'copy',     qr/the server does not call through its storage manager table/ ],
+	[ 'not_writable', qr/could not make the sync handler table writable: Permission denied/ ],
+	[ "version ${major}0000", qr/the server is $major\.0; smgr_atomic needs $major\.\d+ or newer/, @both ],
+	[
+		'version ' . ($major + 1) . '0001',
+		qr/compiled for PostgreSQL $major, but the server is @{[ $major + 1 ]}/, @both
+	],
+	[
+		'take_over',
+		qr/entry "close" of the storage manager table points into "\Q$library\E": another library has taken it over/,
+		@both
+	],
+	[
+		'take_over',
+		qr/entry "close" of the storage manager table points into "\Q$library\E": another library has taken it over/,
+		reverse @both
+	]);
+
+for my $case (@cases)
+{
+	my ($what, $reason, @libraries) = @$case;
+	my $name = join ' ', $what, @libraries ? ($libraries[0] eq 'smgr_atomic' ? 'after us' : 'before us') : ();
+
+	subtest $name => sub {
+		my $position = start_faking($what, @libraries);
+		my $status = status($node);
+
+		ok(!$status->{attached}, 'not attached');
+		like($status->{reason}, qr/^not attached to the server: $reason$/, 'reason');
+		is_deeply([ @$status{qw(state mode_in_force protection full_page_writes)} ], [ 'off', 'off', 'none', 'on' ],
+			'stock, with images on');
+		like(log_since($node, $position),
+			qr/WARNING:  smgr_atomic: full_page_writes is on: not attached to the server: $reason/, 'the log says why');
+		$node->safe_psql('postgres', 'UPDATE t SET i = i + 1; CHECKPOINT');
+		is(control($node), 'on', 'pg_controldata');
+		is($node->safe_psql('postgres', 'SELECT sum(pages) FROM smgr_atomic_stats') || 0, 0, 'no page was written by us');
+		$node->reload;
+		$node->safe_psql('postgres', 'UPDATE t SET i = i - 1; CHECKPOINT');
+		is(now($node)->{state}, 'off', 'a reload changes nothing');
+		$node->stop('immediate');
+	};
+}
+
+# what does no harm is only said
+my $position = start_faking('not_readonly');
+reach($node, 'active', 'not_readonly');
+like(log_since($node, $position),
+	qr/LOG:  smgr_atomic: could not make the storage manager table read-only again: Permission denied/,
+	'not_readonly: the log says so');
+stop_clean($node);
+
+# nothing faked: the preloaded library itself changes nothing
+start_faking('', @both);
+reach($node, 'active', 'nothing faked (control)');
+is($node->safe_psql('postgres', 'SELECT sum(i) FROM t'), 500500, 'nothing is lost');
+stop_clean($node);
+
+done_testing();
