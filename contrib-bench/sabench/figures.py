@@ -3,27 +3,85 @@
 from . import measure, sampler, statistics
 
 
-def of_run(plan, summary, latencies, tps, counters, points, drained, library):
+def of_run(plan, summary, latency, tps, counters, points, drained, library):
     """All figures of one run.  A figure that this machine cannot give is None.
 
-    summary: pgbench's report; latencies in µs; tps: per second; counters: differences over the
-    run; points: checkpoints within it; drained: counters until all was on disk and the seconds
-    that took, or None; library: what smgr_atomic counted, or None.
+    summary: the load's report; latency: percentiles in ms; tps: per second (empty for a timed
+    statement); counters: differences over the run; points: checkpoints within it; drained:
+    counters until all was on disk and the seconds that took, or None; library: what smgr_atomic
+    counted, or None.
     """
     number = max(summary['transactions'], 1)
-    result = dict(summary)
-    result.update(statistics.steadiness(tps))
-    result.update(statistics.latency(latencies) if latencies else {})
+    result = {**summary, **(statistics.steadiness(tps) if tps else {}), **latency}
     result.update({
         'wal_bytes': counters['wal_lsn'],
         'wal_per_transaction': counters['wal_lsn'] / number,
         'wal_record_bytes': counters['wal_bytes'],
+        'records_per_transaction': counters['wal_records'] / number,
         'images': counters['wal_fpi'],
         'images_per_transaction': counters['wal_fpi'] / number})
-    result.update(_checkpoints(points))
+    result.update(_checkpoints(points) if tps else {})
     result.update(_pages(points, counters, drained, library))
     result.update(_device(plan, number, counters, drained))
+    result.update(_amplification(result, counters, drained))
     return result
+
+
+PAGE = 8192
+
+
+def _amplification(result, counters, drained):
+    """Bytes that reached the device for each byte of a page the server wrote, WAL left out and
+    included; only where all was on disk when they were counted."""
+    names = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')
+    pages = sum(result[name] or 0 for name in names)
+    written = drained.get('device_write_bytes') if drained else None
+    if not pages or written is None:
+        return {'bytes_per_page': None, 'data_bytes_per_page': None,
+                'pages_per_transaction': pages / max(result['transactions'], 1)}
+    return {'bytes_per_page': written / pages,
+            'data_bytes_per_page': max(written - drained['wal_lsn'], 0) / pages,
+            'pages_per_transaction': pages / max(result['transactions'], 1),
+            'drained_wal_per_transaction': drained['wal_lsn'] / max(result['transactions'], 1)}
+
+
+def processor(counters, machine, transactions):
+    """Processor time per transaction in µs: of the server, and of all the machine did."""
+    number = max(transactions, 1)
+    return {'server_cpu_us': counters['server_cpu_s'] * 1e6 / number,
+            'machine_cpu_us': machine['cpu_used_s'] * 1e6 / number}
+
+
+def archive(result, found):
+    """Size of the archive per transaction under gzip -1, from a sample of the WAL."""
+    share = found and found['compressed_share']
+    return {'archive_per_transaction': result['wal_per_transaction'] * share if share else None}
+
+
+def extents(found):
+    """Extents of the largest file and what a cold read of it brings, before and after."""
+    before, after = found['before'], found['after']
+    return {'extents_before': before and before['largest_extents'],
+            'extents_after': after and after['largest_extents'],
+            'read_before_mb_s': before and before['read_mb_s'],
+            'read_after_mb_s': after and after['read_mb_s']}
+
+
+def recovery(found):
+    """How long the server took to come back."""
+    if found is None:
+        return {}
+    done = found['transactions']
+    return {'ready_s': found['ready_s'], 'redo_s': found['redo_s'],
+            'redo_bytes': found['redo_bytes'],
+            'redo_us': found['redo_s'] * 1e6 / done if done else None}
+
+
+def replica(found):
+    """How far the standby fell behind."""
+    if found is None:
+        return {}
+    return {name: found[name] for name in ('lag_most_bytes', 'lag_end_bytes', 'catch_up_s')}
 
 
 def _pages(points, counters, drained, library):

@@ -1,4 +1,7 @@
-"""pgbench: initial data, warm-up, and the measured run with its progress."""
+"""Loads that run for some seconds: pgbench here, sysbench in its own file.
+
+A load has: initialise(server), warm_up(server, seconds, seed) -> TPS, and measure(...) -> Outcome.
+"""
 
 import queue
 import re
@@ -6,6 +9,9 @@ import shlex
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
+
+from . import figures, measure as counters, statistics
 
 PROGRESS = re.compile(r'^progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+|NaN) ms')
 SAMPLES = 2_000_000         # logged transactions per run, beyond that a sample
@@ -15,10 +21,58 @@ class LoadError(Exception):
     """pgbench failed; the message quotes it."""
 
 
-def initialise(server, scale):
-    """Make pgbench's tables and leave them frozen and analysed."""
-    _pgbench(server, ['-i', '-I', 'dtgvp', '-q', '-s', str(scale)])
-    server.run('VACUUM (FREEZE, ANALYZE);')
+@dataclass
+class Outcome:
+    """What a load reports of its measured seconds."""
+    summary: dict           # transactions, failed, tps, latency_average_ms
+    tps: list               # per second
+    rows: list              # one dictionary per second, for seconds.csv
+    latency: dict           # percentiles in ms
+    histogram: dict         # statistics.histogram()
+    start: float            # epoch
+
+
+def of(plan):
+    """The load that a plan asks for."""
+    if plan.driver == 'sysbench':
+        from .sysbench import Sysbench
+        return Sysbench(plan)
+    return Pgbench(plan)
+
+
+class Pgbench:
+    """pgbench with a built-in or an own script."""
+
+    def __init__(self, plan):
+        self.plan = plan
+        self.rate = plan.sample_rate
+
+    def initialise(self, server):
+        """Make pgbench's tables and leave them frozen and analysed."""
+        _pgbench(server, ['-i', '-I', 'dtgvp', '-q', '-s', str(self.plan.scale)])
+        if self.plan.setup:
+            server.run_file(self.plan.sql('setup'), scale=self.plan.scale)
+        server.run('VACUUM (FREEZE, ANALYZE);')
+
+    def warm_up(self, server, seconds, seed):
+        """Unmeasured load; returns its TPS."""
+        if seconds == 0:
+            return 0.0
+        return summary(_pgbench(server, words(self.plan, seconds, seed)))['tps']
+
+    def measure(self, server, seed, directory, expected_tps, progress):
+        """The measured run; logs go to directory.  Returns a function that reads them later."""
+        self.rate = self.rate or sample_rate(self.plan, expected_tps)
+        launched = time.time()
+        text, progress_tps = measure(server, self.plan, seed, directory, self.rate, progress)
+        return lambda samples: self._read(text, progress_tps, directory, samples, launched)
+
+    def _read(self, text, progress_tps, directory, samples, launched):
+        latencies, rows, tps, start = figures.per_second(self.plan, directory, self.rate,
+                                                         progress_tps, samples, launched)
+        counters.compress(directory)
+        return Outcome(summary(text), tps, rows, statistics.latency(latencies) if latencies else {},
+                       statistics.histogram(latencies), start)
 
 
 def prewarm(server):
@@ -35,15 +89,8 @@ def words(plan, seconds, seed):
     result = ['-n', '-c', str(plan.clients), '-j', str(plan.jobs), '-T', str(seconds),
               '-M', plan.protocol, f'--random-seed={seed}', '-P', '1']
     if plan.script:
-        return result + ['-f', plan.script]
+        return result + ['-f', str(plan.sql('script'))]
     return result + ['-b', plan.builtin]
-
-
-def warm_up(server, plan, seed):
-    """Unmeasured load; returns its TPS."""
-    if plan.warmup == 0:
-        return 0.0
-    return summary(_pgbench(server, words(plan, plan.warmup, seed)))['tps']
 
 
 def sample_rate(plan, tps):
@@ -65,9 +112,7 @@ def measure(server, plan, seed, directory, rate, progress):
         arguments.append(f'--sampling-rate={rate}')
     command = [str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres']
     (directory / 'pgbench.command').write_text(shlex.join(command) + '\n')
-    process = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True)
+    process = _start(command)
     try:
         seconds, messages = _follow(process, progress)
         report = process.stdout.read()
@@ -120,17 +165,24 @@ def _end(process):
     process.stdout.close()
 
 
+def _start(command):
+    return subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, start_new_session=True)
+
+
 def _pgbench(server, arguments):
-    command = [str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres']
-    process = subprocess.Popen(command, text=True, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True)
+    return client([str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres'])
+
+
+def client(command):
+    """Run a client program to its end; returns what it printed."""
+    process = _start(command)
     try:
         output, errors = process.communicate()
     finally:
         _end(process)
     if process.returncode != 0:
-        raise LoadError('pgbench: ' + '\n'.join(errors.splitlines()[-5:]))
+        raise LoadError(f'{command[0]}: ' + '\n'.join((errors + output).splitlines()[-5:]))
     return output
 
 

@@ -61,13 +61,13 @@ def status_active(status):
 
 # ---- counters ----------------------------------------------------------------------------
 
-def snapshot(server, device):
-    """Counters of the server and the device as one flat dictionary."""
+def snapshot(server, devices):
+    """Counters of the server and its devices as one flat dictionary."""
     result = server.row('SELECT wal_records, wal_fpi, wal_bytes FROM pg_stat_wal')
     result['wal_lsn'] = int(server.run("SELECT pg_current_wal_insert_lsn() - '0/0'"))
     result.update(server.row(_writers_query(server.version())))
     result.update({f'device_{name}': value
-                   for name, value in volume.device_counters(device).items()})
+                   for name, value in volume.device_counters(devices).items()})
     return result
 
 

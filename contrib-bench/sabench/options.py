@@ -11,10 +11,13 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from . import profiles
+from . import fio, profiles
+from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
-COPY_MB_PER_SECOND = 400    # for estimates of time only
+COPY_MB_PER_SECOND = 400    # for estimates of time only, as the next one
+TASK_SECONDS = 10
+TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
 
 
 class PlanError(Exception):
@@ -26,8 +29,15 @@ class Plan:
     """Everything that decides what a run does; saved as plan.json."""
     profile: str = ''
     arms: str = 'stock,unsafe,smgr_atomic'
+    driver: str = 'pgbench'
     builtin: str = 'tpcb-like'
     script: str = ''
+    test: str = 'oltp_write_only'
+    tables: int = 4
+    setup: str = ''
+    prepare: str = ''
+    task: str = ''
+    repeat: int = 3
     scale: int = 60
     clients: int = 16
     jobs: int = 2
@@ -42,6 +52,7 @@ class Plan:
     set: list = dataclasses.field(default_factory=list)
     initdb_options: str = ''
     device_limit: str = 'none'
+    wal_volume: bool = False
     volume_size: str = 'auto'
     filesystem: str = 'xfs'
     mkfs_options: str = ''
@@ -51,6 +62,25 @@ class Plan:
     results: str = ''
     sample_rate: float = 0.0
     no_drain: bool = False
+    fio_seconds: int = 3
+    crash_seconds: int = 0
+    standby_mb_s: float = 0.0
+
+    def sql(self, name):
+        """Path of a file of statements: as given, else one of profiles/sql."""
+        given = pathlib.Path(getattr(self, name))
+        ours = profiles.HOME / 'profiles' / 'sql' / given
+        return given if given.is_file() or not ours.is_file() else ours
+
+    def load_title(self):
+        """The load in a few words."""
+        if self.task:
+            return pathlib.Path(self.task).stem.replace('-', ' ')
+        if self.driver == 'sysbench':
+            return f'sysbench {self.test}'
+        if self.script:
+            return pathlib.Path(self.script).stem.replace('-', ' ')
+        return f'pgbench {self.builtin}'
 
     def arm_list(self):
         return [profiles.arm(name) for name in self.arms.split(',')]
@@ -65,7 +95,15 @@ class Plan:
         return arms[start:] + arms[:start]
 
     def data_mb(self):
+        if self.task:
+            return int(self.scale * TASK_MB_PER_SCALE) + 40
+        if self.driver == 'sysbench':
+            return int(self.tables * self.scale * ROWS_PER_SCALE * MB_PER_ROW) + 40
         return int(self.scale * MB_PER_SCALE) + 40
+
+    def wal_mb(self):
+        """Size of a volume for WAL only."""
+        return 2048 + 2 * megabytes(self.max_wal_size)
 
     def volume_mb(self):
         """Size of the volume: two copies of the data, WAL of both, room for copy-on-write."""
@@ -76,10 +114,13 @@ class Plan:
     def estimates(self):
         """Expected seconds: of the preparation, and of one run of one arm."""
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
-        prepare = 8 + self.scale * 0.25
+        prepare = 8 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
+        if self.task:
+            return prepare, copy + 10 + self.repeat * TASK_SECONDS
         drain = 0 if self.no_drain else 4
-        run = copy + 6 + self.warmup + self.duration + drain
-        return prepare, run
+        more = self.crash_seconds + 8 if self.crash_seconds else 0
+        more += copy / 2 + 8 if self.standby_mb_s else 0
+        return prepare, copy + 9 + self.warmup + self.duration + drain + more
 
     def total_seconds(self):
         prepare, run = self.estimates()
@@ -139,10 +180,20 @@ def _add_what(parser):
 
 def _add_load(parser):
     load = parser.add_argument_group('load')
+    load.add_argument('--driver', choices=('pgbench', 'sysbench'), help='(%(default)s)')
     load.add_argument('--builtin', metavar='NAME', help='pgbench script (%(default)s)')
     load.add_argument('--script', metavar='FILE', help='own pgbench script instead')
+    load.add_argument('--test', metavar='NAME', help='sysbench test (%(default)s)')
+    load.add_argument('--tables', type=int, metavar='N', help='of sysbench (%(default)s)')
+    load.add_argument('--setup', metavar='FILE', help='more statements for the initial data')
+    load.add_argument('--task', metavar='FILE',
+                      help='time this file of statements as a whole instead of a load')
+    load.add_argument('--prepare', metavar='FILE', help='run this before each repetition of it')
+    load.add_argument('--repeat', type=int, metavar='N',
+                      help='repetitions of the task in each run (%(default)s)')
     load.add_argument('--scale', type=int, metavar='N',
-                      help='pgbench scale, 15.5 MB each (%(default)s)')
+                      help='pgbench scale, 15.5 MB each; sysbench: 10000 rows in each table; '
+                      ':scale in files (%(default)s)')
     load.add_argument('--clients', type=int, metavar='N', help='sessions (%(default)s)')
     load.add_argument('--jobs', type=int, metavar='N', help='threads of pgbench (%(default)s)')
     load.add_argument('--protocol', choices=('simple', 'extended', 'prepared'),
@@ -172,6 +223,8 @@ def _add_disk(parser):
     disk = parser.add_argument_group('disk')
     disk.add_argument('--device-limit', metavar='NAME',
                       help='limit on the volume while measuring (%(default)s)')
+    disk.add_argument('--wal-volume', action='store_true',
+                      help='WAL on a volume of its own, with the same limits')
     disk.add_argument('--volume-size', metavar='SIZE', help='(%(default)s: from the scale)')
     disk.add_argument('--filesystem', choices=('xfs', 'ext4', 'btrfs'),
                       help='of the volume (%(default)s)')
@@ -189,6 +242,15 @@ def _add_run(parser):
     run.add_argument('--no-drain', action='store_true',
                      help='do not wait after each run until all is on disk; writes that come late '
                      'are not counted then')
+    run.add_argument('--fio-seconds', type=int, metavar='S',
+                     help='measure first what the disk can do by itself, S seconds for each of '
+                     '7 ways; 0: not (%(default)s)')
+    run.add_argument('--crash-seconds', type=int, metavar='S',
+                     help='at the end of each run: load for S seconds after a checkpoint, kill '
+                     'the server, time its recovery; 0: not (%(default)s)')
+    run.add_argument('--standby-mb-s', type=float, metavar='MB',
+                     help='a standby on this machine behind a link of MB million bytes/s; 0: none '
+                     '(%(default)s)')
     run.add_argument('--dry-run', action='store_true', help='print the plan and its time')
     run.add_argument('--resume', metavar='DIR',
                      help='finish the run whose results are in DIR; takes no other option')
@@ -219,7 +281,17 @@ def _defaults(parser, values):
     for key in values:
         if key.replace('-', '_') not in known:
             raise PlanError(f'profile: bench has no option "{key}"')
-    parser.set_defaults(**{key.replace('-', '_'): value for key, value in values.items()})
+    parser.set_defaults(**{key.replace('-', '_'): _default(key, value)
+                           for key, value in values.items()})
+
+
+def _default(key, value):
+    """A line of a profile as the value of its option; other types are argparse's business."""
+    if key == 'set' and isinstance(value, str):
+        return [setting.strip() for setting in value.split(';')]
+    if key in ('wal-volume', 'no-drain'):
+        return value == 'yes'
+    return value
 
 
 def parse(argv):
@@ -255,9 +327,11 @@ def parse(argv):
 
 def check(plan):
     """Refuse what cannot work, before anything is made."""
-    for name in ('scale', 'clients', 'jobs', 'duration', 'rounds'):
+    for name in ('scale', 'clients', 'jobs', 'duration', 'rounds', 'repeat', 'tables'):
         if getattr(plan, name) < 1:
             raise PlanError(f'--{name} must be at least 1')
+    if min(plan.fio_seconds, plan.crash_seconds, plan.standby_mb_s) < 0:
+        raise PlanError('--fio-seconds, --crash-seconds and --standby-mb-s must not be negative')
     if plan.warmup < 0 or not 0 <= plan.sample_rate <= 1:
         raise PlanError('--warmup must not be negative, --sample-rate is between 0 and 1')
     if plan.jobs > plan.clients:
@@ -268,8 +342,11 @@ def check(plan):
     disk = plan.disk()
     if plan.directory and (disk.iops or disk.bandwidth):
         raise PlanError('--device-limit works on a volume of ours only, not with --directory')
-    if plan.script and not pathlib.Path(plan.script).is_file():
-        raise PlanError(f'--script: there is no file "{plan.script}"')
+    for name in ('script', 'setup', 'prepare', 'task'):
+        if getattr(plan, name) and not plan.sql(name).is_file():
+            raise PlanError(f'--{name}: there is no file "{getattr(plan, name)}"')
+    if plan.task and (plan.crash_seconds or plan.standby_mb_s or plan.driver == 'sysbench'):
+        raise PlanError('--task goes with none of --crash-seconds, --standby-mb-s and sysbench')
     if plan.directory and not pathlib.Path(plan.directory).is_dir():
         raise PlanError(f'--directory: there is no directory "{plan.directory}"')
     for setting in plan.set:
@@ -295,8 +372,11 @@ def check_machine(plan):
     for program in ('initdb', 'postgres', 'pgbench', 'psql'):
         if not (programs / program).exists():
             raise PlanError(f'{programs / program} is missing: contrib-bench/lab/setup installs it')
-    if not shutil.which('gnuplot'):
-        raise PlanError('gnuplot is missing: contrib-bench/lab/setup installs it')
+    needed = ['gnuplot'] + (['fio', 'cc'] if plan.fio_seconds else [])
+    needed += ['sysbench'] if plan.driver == 'sysbench' and not plan.task else []
+    for program in needed:
+        if not shutil.which(program):
+            raise PlanError(f'{program} is missing: contrib-bench/lab/setup installs it')
     for arm in plan.arm_list():
         if arm.library and not (libraries / f'{arm.library}.so').exists():
             raise PlanError(f'{arm.library} is not installed: run "make" and "sudo make install", '
@@ -305,7 +385,8 @@ def check_machine(plan):
         raise PlanError('making a volume needs root: use sudo, or --directory DIR')
     place = plan.directory or plan.work_dir or default_work_dir()
     free = shutil.disk_usage(place).free // 2**20
-    need = plan.volume_mb()
+    need = plan.volume_mb() * (2 if plan.standby_mb_s else 1)
+    need += plan.wal_mb() if plan.wal_volume else 0
     if free < need:
         raise PlanError(f'"{place}" has {free} MB free, {need} MB are needed: choose a smaller '
                         '--scale or --volume-size, or another --work-dir')
@@ -322,15 +403,16 @@ def describe(plan):
         where = f'a new directory in {plan.directory}'
     else:
         where = f'{plan.filesystem} image of {plan.volume_mb()} MB on a loop device'
-    load = f'script {plan.script}' if plan.script else f'pgbench {plan.builtin}'
+    work = f'{plan.repeat} times' if plan.task else \
+        f'{plan.warmup} s warm-up and {plan.duration} s measured'
     lines = [
-        f'load     {load}, scale {plan.scale} ({plan.data_mb()} MB), {plan.clients} clients, '
-        f'{plan.jobs} threads',
-        f'volume   {where}; {disk.title}',
+        f'load     {plan.load_title()}, scale {plan.scale} ({plan.data_mb()} MB), '
+        f'{plan.clients} clients, {plan.jobs} threads',
+        f'volume   {where}; {disk.title}' + ('; WAL on another one' if plan.wal_volume else ''),
         f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
         f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'
         + ''.join(f', {setting}' for setting in plan.set),
-        f'rounds   {plan.rounds}, each arm {plan.warmup} s warm-up and {plan.duration} s measured:']
+        f'rounds   {plan.rounds}, each arm {work}:']
     for number in range(1, plan.rounds + 1):
         lines.append(f'           round {number}: '
                      + ' → '.join(arm.name for arm in plan.order(number)))

@@ -16,7 +16,10 @@ class PictureError(Exception):
 
 
 def tps_over_time(plan, records, directory):
-    """Write tps.svg, tps.png, the gnuplot script and its data; returns the path of the SVG."""
+    """Write tps.svg, tps.png, the gnuplot script and its data; returns the path of the SVG;
+    None for timed statements, which have no TPS."""
+    if plan.task:
+        return None
     arms = plan.arm_list()
     step = plan.duration * (1 + GAP)
     for arm in arms:
@@ -82,8 +85,7 @@ def _rounds(plan, step):
 
 
 def _title(plan):
-    load = plan.script.split('/')[-1] if plan.script else f'pgbench {plan.builtin}'
-    return (f'{load}, scale {plan.scale}, {plan.clients} clients, checkpoint\\\\_timeout '
+    return (f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, checkpoint\\\\_timeout '
             f'{plan.checkpoint_timeout}, disk: {plan.disk().title}').replace('"', '')
 
 

@@ -20,6 +20,7 @@ class Arm:
     full_page_writes: str
     warning: str = ''
     library: str = ''
+    build: str = ''         # flags for a library built only for this arm
     settings: dict = field(default_factory=dict)
 
 

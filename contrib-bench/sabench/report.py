@@ -19,6 +19,10 @@ class Metric:
 
 
 SECTIONS = (
+    ('Time of one repetition', (
+        Metric('task_s', 'statement, s', 'less', 2),
+        Metric('task_durable_s', 'until all of it is on disk, s', 'less', 2),
+        Metric('task_pages_per_s', 'pages written per second of the statement', 'more'))),
     ('Throughput', (
         Metric('tps', 'TPS', 'more'),
         Metric('second_sd', 'standard deviation of seconds', 'less'),
@@ -28,11 +32,18 @@ SECTIONS = (
         Metric('failed', 'failed transactions'))),
     ('Latency, ms', (
         Metric('p50_ms', 'p50', 'less', 1), Metric('p95_ms', 'p95', 'less', 1),
-        Metric('p99_ms', 'p99', 'less', 1), Metric('max_ms', 'max', 'less', 1))),
+        Metric('p99_ms', 'p99', 'less', 1), Metric('p999_ms', 'p99.9', 'less', 1),
+        Metric('max_ms', 'max', 'less', 1))),
     ('WAL', (
         Metric('wal_bytes', 'written, MB', 'less', 1, 1e6),
         Metric('wal_per_transaction', 'bytes per transaction', 'less'),
+        Metric('archive_per_transaction', 'the same under gzip -1', 'less'),
+        Metric('records_per_transaction', 'records per transaction', '', 2),
+        Metric('images_per_transaction', 'full-page images per transaction', '', 3),
         Metric('images', 'full-page images'))),
+    ('Processor time per transaction, µs', (
+        Metric('server_cpu_us', 'of the server', 'less'),
+        Metric('machine_cpu_us', 'of all the machine did', 'less'))),
     ('Checkpoints and pages', (
         Metric('checkpoints_begun', 'checkpoints begun'),
         Metric('checkpoints_finished', 'checkpoints finished'),
@@ -51,37 +62,72 @@ SECTIONS = (
         Metric('device_bytes_per_transaction', 'bytes per transaction', 'less'),
         Metric('device_read_bytes', 'read, MB', '', 1, 1e6),
         Metric('drain_s', 'then until all is on disk, s', '', 1),
-        Metric('drained_bytes_per_transaction', 'bytes per transaction then', 'less'))),
+        Metric('drained_bytes_per_transaction', 'bytes per transaction then', 'less'),
+        Metric('bytes_per_page', 'bytes per page written then', 'less'),
+        Metric('data_bytes_per_page', 'the same without WAL', 'less'))),
+    ('Largest file', (
+        Metric('extents_before', 'extents before the run'),
+        Metric('extents_after', 'extents after it'),
+        Metric('read_before_mb_s', 'cold sequential read before, MB/s'),
+        Metric('read_after_mb_s', 'cold sequential read after, MB/s', 'more'))),
+    ('Recovery after kill -9', (
+        Metric('ready_s', 'until connections are accepted, s', 'less', 2),
+        Metric('redo_s', 'redo, s', 'less', 2),
+        Metric('redo_bytes', 'WAL replayed, MB', 'less', 1, 1e6),
+        Metric('redo_us', 'redo per transaction, µs', 'less', 1))),
+    ('Standby', (
+        Metric('lag_most_bytes', 'most behind, MB', 'less', 1, 1e6),
+        Metric('lag_end_bytes', 'behind at the end, MB', 'less', 1, 1e6),
+        Metric('catch_up_s', 'then until it has caught up, s', 'less', 1))),
 )
+METRICS = {metric.key: metric for _, metrics in SECTIONS for metric in metrics}
 
-LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; '
-          '"~" marks one whose rounds disagree about the direction.')
+LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; {claim}')
+CLAIM = ('"~" marks one whose interval includes 1: no difference shown. Intervals are bootstrap '
+         'intervals of the median over rounds, those of per-second figures over rounds and blocks '
+         f'of {statistics.BLOCK} seconds; with {{rounds}} rounds one holds the true median in '
+         '{coverage:.0%} of cases.')
+NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
+            'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
-           'then".')
+           'then" and bytes per page.')
 SHARED = 'Device figures count whatever else used the device of that directory, too.'
+TASK = 'A "transaction" here is one repetition of the statement.'
+
+PER_SECOND = {'second_cv': statistics.variation, 'second_sd': statistics.deviation,
+              'second_mean': statistics.mean}
 
 
 def summarise(plan, records):
-    """{arm: {metric: {median, low, high, rounds, ratio}}} for every figure of the records."""
-    values = {}
+    """{arm: {metric: {median, low, high, interval, rounds, ratio}}} for every figure."""
+    values, seconds = {}, {}
     for record in records:
+        seconds.setdefault(record['arm'], {})[record['round']] = record.get('tps_per_second') or []
         for key, value in record['figures'].items():
             values.setdefault(record['arm'], {}).setdefault(key, {})[record['round']] = value
-    base = values[plan.arm_list()[0].name]
+    first = plan.arm_list()[0].name
     result = {}
     for arm, figures in values.items():
         result[arm] = {}
         for key, rounds in figures.items():
             entry = statistics.over_rounds(rounds.values())
             if entry is not None:
-                entry['ratio'] = statistics.ratio(rounds, base.get(key, {}))
+                entry['ratio'] = _ratio(key, rounds, values[first].get(key, {}), seconds[arm],
+                                        seconds[first])
             result[arm][key] = entry
     return result
+
+
+def _ratio(key, rounds, base, seconds, base_seconds):
+    figure = PER_SECOND.get(key)
+    if figure and all([*seconds.values(), *base_seconds.values()]):
+        return statistics.resampled(seconds, base_seconds, figure)
+    return statistics.ratio(rounds, base)
 
 
 # ---- cells -------------------------------------------------------------------------------
@@ -100,29 +146,52 @@ def short_text(entry, metric):
 
 
 def value_text(entry, metric):
-    """"1,523 (1,480–1,580)"; a dash where there is no value."""
+    """"1,523 (1,480–1,580)", the interval; a dash where there is no value."""
     if entry is None:
         return '–'
-    middle, low, high = (number(entry[name] / metric.divide, metric.digits)
-                         for name in ('median', 'low', 'high'))
+    low, high = entry['interval'] or (entry['median'],) * 2
+    middle, low, high = (number(value / metric.divide, metric.digits)
+                         for value in (entry['median'], low, high))
     return middle if low == high else f'{middle} ({low}–{high})'
 
 
 def ratio_text(entry, metric):
-    """"1.05x" where more is better, "17.0x less" or "1.20x more" where less is."""
+    """"1.05x" where more is better, "17.0x less" or "1.20x more" where less is.
+
+    "~" in front: no difference shown; "?" in front: too few rounds.
+    """
     ratio = entry and entry.get('ratio')
     if not ratio or not metric.better:
         return ''
-    middle = ratio['median']
-    unclear = '~' if ratio['low'] < 1 < ratio['high'] else ''
+    sign = {'none': '~', '': '?'}.get(statistics.verdict(ratio), '')
+    return sign + _times(ratio['median'], metric)
+
+
+def _times(value, metric):
     if metric.better == 'more':
-        return f'{unclear}{factor(middle)}x'
-    if middle == 0:
+        return f'{factor(value)}x'
+    if value == 0:
         return 'none left'
-    if f'{middle:.2f}' == '1.00':
-        return f'{unclear}1.00x'
-    return f'{unclear}{factor(1 / middle)}x less' if middle < 1 else \
-        f'{unclear}{factor(middle)}x more'
+    if f'{value:.2f}' == '1.00':
+        return '1.00x'
+    return f'{factor(1 / value)}x less' if value < 1 else f'{factor(value)}x more'
+
+
+def claim_text(entry, metric):
+    """The ratio in words with its interval: "1.05x (1.02–1.09)", "no difference shown (…)"."""
+    ratio = entry and entry.get('ratio')
+    if not ratio or not metric.better:
+        return ''
+    shown = statistics.verdict(ratio)
+    if shown == '':
+        return f'{_times(ratio["median"], metric)} (too few rounds to claim)'
+    low, high = ratio['interval']
+    if shown == 'none':
+        return f'no difference shown ({factor(low)}–{factor(high)})'
+    if metric.better == 'less' and shown == 'less':
+        low, high = (1 / high, 1 / low if low else None)
+    top = 'all of it' if high is None else factor(high)
+    return f'{_times(ratio["median"], metric)} ({factor(low)}–{top})'
 
 
 def factor(value):
@@ -130,17 +199,26 @@ def factor(value):
     return f'{value:.1f}' if value >= 10 else f'{value:.2f}'
 
 
-def rows(plan, summary, show=value_text):
+def rows(plan, summary, show=value_text, compare=claim_text):
     """Yield (section, None) and (label, [(value, ratio), ...]) where there are values."""
     names = [arm.name for arm in plan.arm_list()]
     for title, metrics in SECTIONS:
-        yield title, None
-        for metric in metrics:
-            entries = [summary[name].get(metric.key) for name in names]
-            if any(entries):
-                yield metric.label, [(show(entry, metric),
-                                      ratio_text(entry, metric) if position else '')
-                                     for position, entry in enumerate(entries)]
+        found = [(metric, [summary[name].get(metric.key) for name in names]) for metric in metrics]
+        found = [(metric, entries) for metric, entries in found if any(entries)]
+        if found:
+            yield title, None
+        for metric, entries in found:
+            yield metric.label, [(show(entry, metric), compare(entry, metric) if position else '')
+                                 for position, entry in enumerate(entries)]
+
+
+def one_line(figures):
+    """A finished run in a few words, for the progress."""
+    if 'task_s' in figures:
+        return (f'{figures["task_s"]:8.2f} s, {figures["task_durable_s"]:.2f} s until all is on disk, '
+                f'{figures["wal_bytes"] / 1e6:.0f} MB of WAL')
+    return (f'{figures["tps"]:8.0f} TPS, slowest second {figures["second_min"]:.0f}, '
+            f'{figures["wal_per_transaction"]:.0f} B of WAL per transaction')
 
 
 def letters(plan):
@@ -152,7 +230,7 @@ def letters(plan):
 def text_table(plan, summary):
     """The table for a terminal."""
     arms = plan.arm_list()
-    body = list(rows(plan, summary, short_text))
+    body = list(rows(plan, summary, short_text, ratio_text))
     heads = [f'{letter} {arm.title}' for letter, arm in zip(letters(plan), arms)]
     label = max(len(name) for name, _ in body) + 3
     widths = []
@@ -196,28 +274,32 @@ def markdown_table(plan, summary):
 
 def notes(plan, summary, spread):
     """Sentences a reader needs beside the table; spread says how the table shows it."""
-    result = [LEGEND.format(spread=spread)]
+    claim = NO_CLAIM if plan.rounds < statistics.ROUNDS_TO_CLAIM else CLAIM.format(
+        rounds=plan.rounds, coverage=statistics.coverage(plan.rounds))
+    result = [LEGEND.format(spread=spread, claim=claim)]
+    if plan.task:
+        result.append(TASK)
     result += [f'{letter} {arm.title}: {arm.warning}.'
                for letter, arm in zip(letters(plan), plan.arm_list()) if arm.warning]
-    if any(entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
-           for entry in summary.values()):
+    if not plan.task and any(
+            entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
+            for entry in summary.values()):
         result.append(UNFINISHED)
     result.append(BUFFERED if plan.no_drain else DRAINED)
     if plan.directory:
         result.append(SHARED)
-    if plan.rounds == 1:
-        result.append('One round shows no spread: a difference may be noise.')
     return result
 
 
 def conditions(plan, environment):
     """What was run on what, in a few lines."""
     disk = plan.disk()
-    load = plan.script or f'pgbench {plan.builtin}'
+    work = f'{plan.repeat} repetitions' if plan.task else f'{plan.duration} s'
     return [
-        f'{load}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
-        f'{plan.duration} s, checkpoint_timeout {plan.checkpoint_timeout}, shared_buffers '
-        f'{plan.shared_buffers}; disk: {disk.title}.',
+        f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
+        f'{work}, checkpoint_timeout {plan.checkpoint_timeout}, shared_buffers '
+        f'{plan.shared_buffers}; disk: {disk.title}'
+        + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
         f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB; '
         f'{environment["filesystem"]}.']
@@ -229,15 +311,16 @@ def write(plan, records, environment, directory):
     """Write all reports into directory; returns what the terminal shows."""
     summary = summarise(plan, records)
     head = conditions(plan, environment)
-    noise = _noise(records)
+    noise = noise_of(records)
     tail = notes(plan, summary, '± is half the distance from lowest to highest') + noise
     table = text_table(plan, summary)
     width = max(len(line) for line in table.splitlines())
     shown = '\n'.join(_wrap(head, width) + ['', table] + _wrap(tail, width))
     (directory / 'table.txt').write_text(shown + '\n')
-    tail = notes(plan, summary, 'lowest and highest in parentheses') + noise
+    tail = notes(plan, summary, 'the interval in parentheses') + noise
+    picture = [] if plan.task else ['# TPS over time', '![TPS over time](tps.svg)']
     (directory / 'report.md').write_text('\n\n'.join(
-        ['# TPS over time', '![TPS over time](tps.svg)', '# Figures', markdown_table(plan, summary)]
+        picture + ['# Figures', markdown_table(plan, summary)]
         + tail + ['# Conditions'] + head + ['Repeat:', f'    {plan.command()}']) + '\n')
     _write_runs(directory / 'results.csv', records)
     (directory / 'results.json').write_text(json.dumps(
@@ -246,7 +329,7 @@ def write(plan, records, environment, directory):
     return shown
 
 
-def _noise(records):
+def noise_of(records):
     """A warning when other programs were at work."""
     most = max(record['machine']['background_cpu'] for record in records)
     stolen = max(record['machine']['cpu_stolen_s'] / max(record['machine']['cpu_used_s'], 1)

@@ -1,21 +1,21 @@
 """A whole comparison: place, initial data, rounds of arms, reports."""
 
 import contextlib
-import csv
 import json
 import os
 import pathlib
 import shutil
 import signal
 import sys
-import time
 
-from . import figures, load, measure, options, pictures, report, sampler, server, volume
+from . import (fio, library, load, measure, onerun, options, pictures, report, server, standby, task,
+               volume)
 from .profiles import ProfileError
 from .progress import Progress
 
 ERRORS = (options.PlanError, ProfileError, volume.VolumeError, server.ServerError,
-          load.LoadError, measure.CheckError, pictures.PictureError)
+          load.LoadError, measure.CheckError, pictures.PictureError, standby.StandbyError,
+          fio.FioError, library.LibraryError)
 
 
 class Interrupted(BaseException):
@@ -66,13 +66,13 @@ def _interrupt(number, _frame):
 class Comparison:
     """State of one comparison: the plan, the result directory, what is running."""
 
-    def __init__(self, plan):
-        self.plan = plan
+    def __init__(self, plan, label=''):
+        self.plan, self.label = plan, label
         self.programs = options.bindir(plan)[0]
         self.results = pathlib.Path(plan.results)
         self.progress = Progress(plan.total_seconds())
         self.place = self.sockets = None
-        self.rate = plan.sample_rate
+        self.libraries = {}
 
     # ---- the order of things ----
 
@@ -84,6 +84,7 @@ class Comparison:
         if missing:
             with contextlib.ExitStack() as stack:
                 self._open_place(stack)
+                self._baselines()
                 self._make_template()
                 for position, (number, arm) in enumerate(missing):
                     self._one(number, arm, position, len(missing))
@@ -95,8 +96,9 @@ class Comparison:
         if not (self.results / 'plan.json').exists():
             self.plan.save(self.results / 'plan.json')
             (self.results / 'command.txt').write_text(self.plan.command() + '\n')
-            if self.plan.script:
-                shutil.copy(self.plan.script, self.results / 'script.sql')
+            for name in ('setup', 'prepare', 'script', 'task'):
+                if getattr(self.plan, name):
+                    shutil.copy(self.plan.sql(name), self.results / f'{name}.sql')
 
     def _open_place(self, stack):
         self.progress.stage('', 0)
@@ -105,9 +107,18 @@ class Comparison:
         stack.callback(self.place.close)
         self.sockets = server.Sockets()
         stack.callback(self.sockets.close)
-        self.device = volume.block_device(self.place.path)
+        self.device = self.place.devices()
+        self.libraries = library.build_all(self.plan, stack)
         environment = measure.environment(self.programs, self.place.path)
         (self.results / 'environment.json').write_text(json.dumps(environment, indent=2) + '\n')
+
+    def _baselines(self):
+        """What the disk can do by itself, once."""
+        target = self.results / 'fio.json'
+        if self.plan.fio_seconds and not target.exists():
+            found = fio.measure(self.place, self.plan.disk(), self.plan.fio_seconds,
+                                self.progress.say)
+            onerun.write_json(target, found)
 
     def hand_over(self):
         """Give the results to the user behind sudo."""
@@ -122,11 +133,15 @@ class Comparison:
     def _make_template(self):
         """Make the initial data once; every run starts from a copy of these files."""
         self.progress.say('making the initial data')
-        template = self.place.path / 'template'
+        template = self.place.template
         server.initdb(self.programs, template, self.plan.initdb_options.split())
-        settings = self._settings({'fsync': 'off', 'autovacuum': 'off', 'full_page_writes': 'off'})
-        with self._server(template, settings, self.results / 'load.log') as running:
-            load.initialise(running, self.plan.scale)
+        settings = {'fsync': 'off', 'autovacuum': 'off', 'full_page_writes': 'off',
+                    'maintenance_work_mem': '512MB'}
+        with self.server(template, settings, self.results / 'load.log') as running:
+            if self.plan.task:
+                task.initialise(running, self.plan)
+            else:
+                load.of(self.plan).initialise(running)
             if running.rows("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_prewarm'"):
                 running.run('CREATE EXTENSION pg_prewarm;')
             running.run('CHECKPOINT;')
@@ -150,8 +165,11 @@ class Comparison:
         return settings
 
     @contextlib.contextmanager
-    def _server(self, data, settings, log):
-        running = server.Server(self.programs, data, self.sockets, settings, log)
+    def server(self, data, settings, log, arm=None, sockets=None):
+        """A running server with the settings of all and these, for a time."""
+        library = self.libraries.get(arm.build) if arm and arm.build else None
+        running = server.Server(self.programs, data, sockets or self.sockets,
+                                self._settings(settings), log, library)
         try:
             running.start()
             yield running
@@ -168,84 +186,14 @@ class Comparison:
 
     def _one(self, number, arm, position, count):
         """One arm in one round, from restoring the files to its record."""
-        directory = self._directory(number, arm)
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
         prepare, each = self.plan.estimates()
         self.progress.total = prepare + each * count
-        self.progress.stage(f'round {number}/{self.plan.rounds} · {arm.name} · ',
+        self.progress.stage(f'{self.label}round {number}/{self.plan.rounds} · {arm.name} · ',
                             prepare + each * position)
-        self.progress.say('restoring the data')
-        data = self.place.path / 'data'
-        volume.restore(self.place.path / 'template', data)
-        background = measure.background()
-        with self._server(data, self._settings(arm.settings), directory / 'server.log') as running:
-            try:
-                record = self._measured(running, number, arm, directory)
-            finally:
-                self.place.unlimit()
-        record['machine']['background_cpu'] = background
-        _write_json(self._record(number, arm), record)
-        result = record['figures']
-        self.progress.note(f'round {number}/{self.plan.rounds} · {arm.name:<12} '
-                           f'{result["tps"]:8.0f} TPS, slowest second {result["second_min"]:.0f}, '
-                           f'{result["wal_per_transaction"]:.0f} B of WAL per transaction')
-
-    def _measured(self, running, number, arm, directory):
-        """Warm up, measure, and make the record of a run."""
-        plan, seed = self.plan, self.plan.seed + number
-        checks = measure.check_arm(running, arm)
-        _save_settings(running, directory)
-        self.progress.say('reading the data into memory')
-        load.prewarm(running)
-        running.run('CHECKPOINT;')
-        self.progress.say(f'warm-up, {plan.warmup} s')
-        tps = load.warm_up(running, plan, seed + 1000)
-        self.rate = self.rate or load.sample_rate(plan, tps)
-        measure.wait_quiet(running)
-        self.place.limit(plan.disk())
-        before, machine = measure.snapshot(running, self.device), measure.busy()
-        library = measure.library_stats(running) if arm.library else None
-        launched = time.time()
-        with sampler.Sampler(self.device) as sampled:
-            text, progress_tps = load.measure(running, plan, seed, directory, self.rate,
-                                              self._show)
-            measure.wait_quiet(running)
-        counters = measure.difference(before, measure.snapshot(running, self.device))
-        machine = measure.difference(machine, measure.busy())
-        drained = None if plan.no_drain else self._drain(running, before)
-        if arm.library:
-            library = measure.library_work(library, measure.library_stats(running),
-                                           drained or counters)
-            measure.check_arm(running, arm)
-        found = figures.per_second(plan, directory, self.rate, progress_tps, sampled.samples,
-                                   launched)
-        latencies, rows, tps, start = found
-        _write_csv(directory / 'seconds.csv', rows)
-        measure.compress(directory)
-        log = (directory / 'server.log').read_text(errors='replace').splitlines()
-        points = measure.within(measure.checkpoints(log), start, start + plan.duration)
-        summary = load.summary(text)
-        return {'round': number, 'arm': arm.name, 'seed': seed, 'start': start,
-                'sample_rate': self.rate, 'checks': checks, 'counters': counters,
-                'drained': drained, 'library': library, 'machine': machine,
-                'checkpoints': points, 'tps_per_second': tps,
-                'figures': figures.of_run(plan, summary, latencies, tps, counters, points,
-                                          drained, library)}
-
-    def _show(self, second, tps, _ms):
-        self.progress.say(f'{second:.0f}/{self.plan.duration} s · {tps:.0f} TPS',
-                          self.plan.estimates()[1] - self.plan.duration + second)
-
-    def _drain(self, running, before):
-        """Write out what is still in memory: it is the run's work too.  Counters since before."""
-        self.progress.say('waiting until all is on disk')
-        started = time.monotonic()
-        measure.checkpoint(running)
-        volume.sync(self.place.path)
-        seconds = time.monotonic() - started
-        counters = measure.difference(before, measure.snapshot(running, self.device))
-        return {'seconds': seconds, **counters}
+        record = onerun.Run(self, number, arm, self._directory(number, arm)).record()
+        onerun.write_json(self._record(number, arm), record)
+        self.progress.note(f'{self.label}round {number}/{self.plan.rounds} · {arm.name:<12} '
+                           + report.one_line(record['figures']))
 
     # ---- afterwards ----
 
@@ -257,23 +205,3 @@ class Comparison:
         print(report.write(self.plan, records, environment, self.results))
         print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\n'
               f'results  {self.results}')
-
-
-def _save_settings(running, directory):
-    rows = running.rows("SELECT name, setting, unit, source FROM pg_settings "
-                        "WHERE source <> 'default' ORDER BY name")
-    _write_csv(directory / 'settings.csv', rows)
-
-
-def _write_csv(path, rows):
-    with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _write_json(path, value):
-    """Write so that the file is whole or not there: --resume takes it as done."""
-    new = path.with_suffix('.new')
-    new.write_text(json.dumps(value, indent=1) + '\n')
-    new.replace(path)

@@ -1,4 +1,4 @@
-"""Counters of the block device once a second, in a thread beside the load."""
+"""Counters of the block devices once a second, in a thread beside the load."""
 
 import threading
 import time
@@ -9,14 +9,14 @@ from . import volume
 class Sampler:
     """Context manager; .samples is a list of (epoch, counters)."""
 
-    def __init__(self, device):
-        self.device = device
+    def __init__(self, devices):
+        self.devices = devices
         self.samples = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
-        if self.device is not None:
+        if self.devices:
             self._thread.start()
         return self
 
@@ -28,7 +28,7 @@ class Sampler:
     def _run(self):
         due = time.monotonic()
         while not self._stop.is_set():
-            self.samples.append((time.time(), volume.device_counters(self.device)))
+            self.samples.append((time.time(), volume.device_counters(self.devices)))
             due += 1
             self._stop.wait(max(due - time.monotonic(), 0))
 

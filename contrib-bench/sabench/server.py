@@ -41,13 +41,19 @@ def _as_owner():
             'extra_groups': os.getgrouplist('postgres', entry.pw_gid)}
 
 
+def give(path):
+    """Make the server's user the owner of a path."""
+    if os.getuid() == 0:
+        shutil.chown(path, 'postgres', 'postgres')
+
+
 class Sockets:
     """A temporary directory for the server's socket."""
 
     def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix='sabench-'))
         if os.getuid() == 0:
-            shutil.chown(self.path, 'postgres', 'postgres')
+            give(self.path)
             self.path.chmod(0o755)
 
     def close(self):
@@ -67,12 +73,13 @@ def initdb(programs, data, options):
 class Server:
     """A cluster in .data, with settings given as a dictionary."""
 
-    def __init__(self, programs, data, sockets, settings, log):
+    def __init__(self, programs, data, sockets, settings, log, library=None):
         self.programs = programs
         self.data = pathlib.Path(data)
         self.sockets = sockets
         self.settings = settings
         self.log = pathlib.Path(log)
+        self.library = library      # lies over the installed one of the same name
         self.process = None
 
     def write_settings(self):
@@ -85,22 +92,33 @@ class Server:
             with main.open('a') as file:
                 file.write(line)
 
-    def start(self):
+    def start(self, poll=0.1):
         """Start and wait for it to accept connections."""
         self.write_settings()
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
-                [str(self.programs / 'postgres'), '-D', str(self.data), '-p', str(PORT),
-                 '-c', 'listen_addresses=', '-c', f'unix_socket_directories={self.sockets.path}'],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-                start_new_session=True, **_as_owner())
+                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
+                start_new_session=True, **({} if self.library else _as_owner()))
         limit = time.monotonic() + START_SECONDS
         while not self._accepts():
             if self.process.poll() is not None:
                 raise ServerError(f'the server did not start:\n{self.last_lines()}')
             if time.monotonic() > limit:
                 raise ServerError(f'no connection after {START_SECONDS} s:\n{self.last_lines()}')
-            time.sleep(0.1)
+            time.sleep(poll)
+
+    def _command(self):
+        """Words that start the server; with a library of our own in a mount namespace."""
+        words = [str(self.programs / 'postgres'), '-D', str(self.data), '-p', str(PORT),
+                 '-c', 'listen_addresses=', '-c', f'unix_socket_directories={self.sockets.path}']
+        if not self.library:
+            return words
+        installed = subprocess.run([str(self.programs / 'pg_config'), '--pkglibdir'], text=True,
+                                   capture_output=True, check=True).stdout.strip()
+        script = ('mount --bind "$1" "$2"; shift 2; '
+                  'exec setpriv --reuid postgres --regid postgres --init-groups "$@"')
+        return ['unshare', '--mount', 'sh', '-e', '-c', script, 'sh', str(self.library),
+                f'{installed}/{self.library.name}', *words]
 
     def _accepts(self):
         return subprocess.run([str(self.programs / 'pg_isready'), '-q', *self.address()],
@@ -132,6 +150,15 @@ class Server:
         if done.returncode != 0:
             raise ServerError(f'{sql.strip()}: {done.stderr.strip()}\n{self.last_lines()}')
         return done.stdout
+
+    def run_file(self, path, **variables):
+        """Run a file of statements, each in a transaction of its own; :name gives a variable.
+
+        :file is a path in the data directory that the server can read and write.
+        """
+        values = {'file': self.data / 'bench.copy', **variables}
+        text = ''.join(f'\\set {name} \'{value}\'\n' for name, value in values.items())
+        return self.run(text + pathlib.Path(path).read_text())
 
     def rows(self, query):
         """Result of a query as a list of dictionaries."""

@@ -1,6 +1,18 @@
 """Numbers of one run, and of all rounds of an arm.  Nothing here knows where they come from."""
 
+import collections
+import functools
 import math
+import random
+
+RESAMPLES = 2000
+LEVEL = 0.95
+SEED = 20261125             # intervals must be the same whenever the report is made again
+ROUNDS_TO_CLAIM = 3         # with fewer nothing is claimed
+BLOCK = 5                   # seconds
+BUCKETS_PER_OCTAVE = 10
+PERCENTILES = (('p50_ms', 0.5), ('p95_ms', 0.95), ('p99_ms', 0.99), ('p999_ms', 0.999),
+               ('max_ms', 1.0))
 
 
 def percentile(ordered, share):
@@ -31,32 +43,79 @@ def deviation(values):
     return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
 
 
+def variation(values):
+    """Coefficient of variation; None where the mean is 0."""
+    middle = mean(values)
+    return deviation(values) / middle if middle else None
+
+
 def steadiness(tps):
     """Per-second TPS -> mean, standard deviation, coefficient of variation, minimum, slow seconds.
 
     cv is None when the mean is 0; slow_seconds counts seconds below half of the median.
     """
     middle = mean(tps)
-    spread = deviation(tps)
     half = median(tps) / 2
-    return {'second_mean': middle, 'second_sd': spread,
-            'second_cv': spread / middle if middle else None,
+    return {'second_mean': middle, 'second_sd': deviation(tps), 'second_cv': variation(tps),
             'second_min': min(tps), 'slow_seconds': sum(1 for value in tps if value < half)}
 
 
 def latency(microseconds):
     """Latencies in µs -> percentiles in ms."""
     ordered = sorted(microseconds)
-    return {name: percentile(ordered, share) / 1000 for name, share in (
-        ('p50_ms', 0.5), ('p95_ms', 0.95), ('p99_ms', 0.99), ('p999_ms', 0.999), ('max_ms', 1.0))}
+    return {name: percentile(ordered, share) / 1000 for name, share in PERCENTILES}
+
+
+def histogram(microseconds):
+    """Latencies in µs -> {bucket: count}; each bucket is a tenth of an octave (7 %) wide."""
+    counts = collections.Counter(max(round(math.log2(max(value, 1)) * BUCKETS_PER_OCTAVE), 0)
+                                 for value in microseconds)
+    return {str(bucket): counts[bucket] for bucket in sorted(counts)}
+
+
+def bucket_ms(bucket):
+    """Middle of a bucket of histogram() in ms."""
+    return 2 ** (int(bucket) / BUCKETS_PER_OCTAVE) / 1000
+
+
+# ---- intervals ---------------------------------------------------------------------------
+#
+# Percentile bootstrap of the median over rounds.  With five rounds or fewer it is the range of
+# the rounds, so it can be no surer than that: see coverage().  One round has no interval.
+
+@functools.lru_cache(maxsize=None)
+def _samples(count):
+    """Draws of count indices with replacement, the same each time."""
+    source = random.Random(SEED + count)
+    return [source.choices(range(count), k=count) for _ in range(RESAMPLES)]
+
+
+def interval(values):
+    """Bootstrap interval of the median: (low, high); None for fewer than two values."""
+    values = list(values)
+    if len(values) < 2:
+        return None
+    return _middle_part([median([values[index] for index in draw])
+                         for draw in _samples(len(values))])
+
+
+def _middle_part(estimates):
+    ordered = sorted(estimates)
+    return (percentile(ordered, (1 - LEVEL) / 2), percentile(ordered, (1 + LEVEL) / 2))
+
+
+def coverage(rounds):
+    """How surely the range of this many rounds holds the true median: 1 - 2 (1/2)^n."""
+    return min(LEVEL, 1 - 2 * 0.5 ** rounds) if rounds > 1 else 0.0
 
 
 def over_rounds(values):
-    """One value per round -> {median, low, high, rounds}; None where no round has a value."""
+    """One value per round -> {median, low, high, interval, rounds}; None without any value."""
     known = [value for value in values if value is not None]
     if not known:
         return None
-    return {'median': median(known), 'low': min(known), 'high': max(known), 'rounds': len(known)}
+    return {'median': median(known), 'low': min(known), 'high': max(known),
+            'interval': interval(known), 'rounds': len(known)}
 
 
 def ratio(values, base):
@@ -66,3 +125,50 @@ def ratio(values, base):
     """
     shared = [number for number in values if values[number] is not None and base.get(number)]
     return over_rounds([values[number] / base[number] for number in shared])
+
+
+def resampled(seconds, base, figure):
+    """Ratio of a figure of per-second TPS, {round: list} of two arms, with an interval.
+
+    Rounds are drawn, then in each of them blocks of seconds: neighbours are alike, and a
+    checkpoint takes several.  figure is a function of a list of seconds; rounds in which it is
+    None or the base's is 0 are left out.  The interval also holds what over_rounds() says.
+    """
+    rounds = sorted(set(seconds) & set(base))
+    plain = over_rounds([_quotient(figure(seconds[number]), figure(base[number]))
+                         for number in rounds])
+    if plain is None or plain['interval'] is None:
+        return plain
+    source = random.Random(SEED)
+    estimates = []
+    for _ in range(RESAMPLES // 4):
+        ratios = [_quotient(figure(_blocks(source, seconds[number])),
+                            figure(_blocks(source, base[number])))
+                  for number in source.choices(rounds, k=len(rounds))]
+        known = [value for value in ratios if value is not None]
+        estimates += [median(known)] if known else []
+    low, high = _middle_part(estimates)
+    plain['interval'] = (min(low, plain['interval'][0]), max(high, plain['interval'][1]))
+    return plain
+
+
+def _blocks(source, values):
+    """As many seconds as values has, drawn in blocks of neighbours (circular)."""
+    result = []
+    while len(result) < len(values):
+        start = source.randrange(len(values))
+        result += [values[(start + step) % len(values)] for step in range(BLOCK)]
+    return result[:len(values)]
+
+
+def _quotient(value, base):
+    return None if value is None or not base else value / base
+
+
+def verdict(ratio_entry):
+    """What a ratio shows: "more", "less", "none" (no difference shown) or "" (too few rounds)."""
+    if not ratio_entry or ratio_entry.get('interval') is None \
+            or ratio_entry['rounds'] < ROUNDS_TO_CLAIM:
+        return ''
+    low, high = ratio_entry['interval']
+    return 'more' if low > 1 else 'less' if high < 1 else 'none'

@@ -29,6 +29,36 @@ def _tool(*words):
 class Place:
     """A directory for the clusters: .path.  Base of the two kinds below."""
     path = None
+    wal = None              # place for pg_wal, None: inside the data directory
+    second = None           # place for a standby, made when one is wanted
+
+    @property
+    def template(self):
+        """Where the initial data is made."""
+        return self.path / 'template'
+
+    def restore(self, data):
+        """Make data a fresh copy of the template, its WAL where the plan wants it."""
+        restore(self.template, data)
+        if self.wal:
+            _move_wal(data, self.wal.path / 'wal')
+
+    def standby(self):
+        """A fresh copy of the template on a place of its own; returns its path."""
+        self.second = self.second or self.another(0)
+        data = self.second.path / 'data'
+        restore(self.template, data)
+        return data
+
+    def another(self, size_mb):
+        """One more place of the same kind; 0: of the same size."""
+        raise NotImplementedError
+
+    def devices(self):
+        """Block devices (sysfs) that the server's files lie on; empty where there is none."""
+        places = [self] + ([self.wal] if self.wal else [])
+        found = [block_device(place.path) for place in places]
+        return [device for device in found if device is not None]
 
     def limit(self, disk):
         """Put the limits of a disk profile on the device; nothing where there are none."""
@@ -38,16 +68,35 @@ class Place:
 
     def close(self):
         """Remove all that was made."""
+        for place in (self.wal, self.second):
+            if place:
+                place.close()
+
+
+def _move_wal(data, target):
+    """Move pg_wal out of a data directory and leave a link."""
+    shutil.rmtree(target, ignore_errors=True)
+    source = data / 'pg_wal'
+    subprocess.run(['cp', '-a', str(source), str(target)], check=True)
+    shutil.rmtree(source)
+    source.symlink_to(target)
+    sync(data)
+    sync(target)
 
 
 class Directory(Place):
     """A new directory inside one that the user named."""
 
     def __init__(self, directory, owner):
+        self.owner = owner
         self.path = pathlib.Path(tempfile.mkdtemp(prefix='sabench-', dir=directory))
         _give(self.path, owner)
 
+    def another(self, size_mb):
+        return Directory(self.path.parent, self.owner)
+
     def close(self):
+        super().close()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -55,6 +104,7 @@ class Volume(Place):
     """A filesystem of its own on a loop device, made with lab/volume."""
 
     def __init__(self, work_dir, size_mb, filesystem, mkfs_options, owner):
+        self.arguments = (work_dir, size_mb, filesystem, mkfs_options, owner)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix='sabench-', dir=work_dir))
         self.work.chmod(0o711)
         self.path = self.work / 'volume'
@@ -65,21 +115,30 @@ class Volume(Place):
             words += ['--mkfs-options', mkfs_options]
         try:
             self.made = _tool(*words)
-        except VolumeError:
+        except BaseException:
             self.close()
             raise
+
+    def another(self, size_mb):
+        work_dir, size, *rest = self.arguments
+        return Volume(work_dir, size_mb or size, *rest)
 
     def limit(self, disk):
         if disk.iops or disk.bandwidth:
             self.limited = True
             _tool('throttle', self.path, '--iops', disk.iops, '--bandwidth', disk.bandwidth)
+            if self.wal:
+                self.wal.limit(disk)
 
     def unlimit(self):
         if self.limited:
             _tool('unthrottle', self.path)
             self.limited = False
+            if self.wal:
+                self.wal.unlimit()
 
     def close(self):
+        super().close()
         _tool('remove', self.path)
         shutil.rmtree(self.work, ignore_errors=True)
 
@@ -92,10 +151,19 @@ def _give(path, owner):
 def make(plan, owner):
     """The place a plan asks for."""
     if plan.directory:
-        return Directory(plan.directory, owner)
-    from .options import default_work_dir
-    return Volume(plan.work_dir or default_work_dir(), plan.volume_mb(), plan.filesystem,
-                  plan.mkfs_options, owner)
+        place = Directory(plan.directory, owner)
+    else:
+        from .options import default_work_dir
+        place = Volume(plan.work_dir or default_work_dir(), plan.volume_mb(), plan.filesystem,
+                       plan.mkfs_options, owner)
+    if plan.wal_volume:
+        try:
+            place.wal = place.another(plan.wal_mb())
+            _give(place.wal.path, owner)
+        except BaseException:
+            place.close()
+            raise
+    return place
 
 
 def restore(template, target):
@@ -135,11 +203,10 @@ def block_device(directory):
     return path.resolve() if path.exists() else None
 
 
-def device_counters(sysfs):
-    """Counters of a block device (kernel: Documentation/block/stat.rst); {} for None."""
-    if sysfs is None:
-        return {}
-    return parse_device_counters((sysfs / 'stat').read_text())
+def device_counters(devices):
+    """Counters of block devices, added up (kernel: Documentation/block/stat.rst); {} for none."""
+    found = [parse_device_counters((device / 'stat').read_text()) for device in devices]
+    return {name: sum(one[name] for one in found) for name in found[0]} if found else {}
 
 
 def parse_device_counters(text):

@@ -1,5 +1,6 @@
 """Statistics: known answers, and the edges."""
 
+import random
 import unittest
 
 from sabench import statistics
@@ -42,7 +43,8 @@ class Steadiness(unittest.TestCase):
 class Rounds(unittest.TestCase):
     def test_over_rounds(self):
         self.assertEqual(statistics.over_rounds([3, None, 1, 2]),
-                         {'median': 2, 'low': 1, 'high': 3, 'rounds': 3})
+                         {'median': 2, 'low': 1, 'high': 3, 'interval': (1, 3), 'rounds': 3})
+        self.assertIsNone(statistics.over_rounds([3])['interval'])
         self.assertEqual(statistics.over_rounds([1, 2])['median'], 1.5)
         self.assertIsNone(statistics.over_rounds([None]))
 
@@ -58,7 +60,69 @@ class Rounds(unittest.TestCase):
         self.assertEqual(statistics.ratio({1: 0}, {1: 5})['median'], 0)
 
 
+class Intervals(unittest.TestCase):
+    def test_few_rounds_give_their_range(self):
+        self.assertEqual(statistics.interval([5, 1, 3]), (1, 5))
+        self.assertEqual(statistics.interval([1, 2, 3, 4, 5]), (1, 5))
+
+    def test_many_rounds_give_less_than_the_range(self):
+        low, high = statistics.interval(range(101))
+        self.assertGreater(low, 20)
+        self.assertLess(high, 80)
+        self.assertTrue(low < 50 < high)
+
+    def test_coverage_of_the_true_median(self):
+        """Of 200 samples of 15 normal values, about 95 in 100 intervals hold the median, 0."""
+        source = random.Random(7)
+        held = 0
+        for _ in range(200):
+            low, high = statistics.interval([source.gauss(0, 1) for _ in range(15)])
+            held += low <= 0 <= high
+        self.assertTrue(180 <= held <= 200, held)
+
+    def test_the_same_each_time(self):
+        values = [random.Random(3).random() for _ in range(12)]
+        self.assertEqual(statistics.interval(values), statistics.interval(values))
+
+    def test_coverage_grows_with_rounds(self):
+        self.assertEqual([statistics.coverage(rounds) for rounds in (1, 3, 5, 9)],
+                         [0, 0.75, 0.9375, 0.95])
+
+    def test_verdict(self):
+        base = {1: 100, 2: 100, 3: 100}
+        for values, expected in (({1: 110, 2: 120, 3: 105}, 'more'), ({1: 90, 2: 80, 3: 99}, 'less'),
+                                 ({1: 90, 2: 110, 3: 105}, 'none'), ({1: 300, 2: 300}, '')):
+            self.assertEqual(statistics.verdict(statistics.ratio(values, base)), expected)
+        self.assertEqual(statistics.verdict(None), '')
+
+    def test_seconds_widen_the_interval(self):
+        """Two arms with the same wild seconds in another order: their rounds look different by
+        chance, the seconds say that it is chance."""
+        source = random.Random(5)
+        wild = {number: [source.choice((0, 1000)) for _ in range(30)] for number in range(3)}
+        other = {number: [source.choice((0, 1000)) for _ in range(30)] for number in range(3)}
+        found = statistics.resampled(wild, other, statistics.mean)
+        self.assertEqual(statistics.verdict(found), 'none')
+        self.assertGreater(found['interval'][1] - found['interval'][0], 0.2)
+
+    def test_clear_difference_in_seconds(self):
+        steady = {number: [1000 + second % 3 for second in range(30)] for number in range(3)}
+        wild = {number: [second % 10 * 200 for second in range(30)] for number in range(3)}
+        found = statistics.resampled(steady, wild, statistics.variation)
+        self.assertEqual(statistics.verdict(found), 'less')
+
+    def test_round_without_a_figure(self):
+        found = statistics.resampled({1: [0, 0], 2: [5, 5]}, {1: [0, 0], 2: [5, 6]},
+                                     statistics.variation)
+        self.assertEqual(found['rounds'], 1)
+
+
 class Latency(unittest.TestCase):
+    def test_histogram(self):
+        found = statistics.histogram([1000, 1000, 1001, 64000])
+        self.assertEqual(list(found.values()), [3, 1])
+        self.assertAlmostEqual(statistics.bucket_ms(list(found)[1]), 64, delta=3)
+
     def test_milliseconds(self):
         found = statistics.latency([3000, 1000, 2000])
         self.assertEqual(found['p50_ms'], 2)

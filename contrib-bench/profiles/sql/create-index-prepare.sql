@@ -1,0 +1,2 @@
+DROP INDEX IF EXISTS bulk_word;
+CHECKPOINT;

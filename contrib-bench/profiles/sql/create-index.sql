@@ -1,0 +1,1 @@
+CREATE INDEX bulk_word ON bulk (word);

@@ -1,0 +1,189 @@
+"""One arm in one round, from its fresh files to its record."""
+
+import csv
+import json
+import pathlib
+import shutil
+import time
+
+from . import extents, figures, load, measure, processes, recovery, sampler, standby, task, volume, wal
+
+
+class Run:
+    """State of one run; owner is the Comparison it belongs to."""
+
+    def __init__(self, owner, number, arm, directory):
+        self.plan, self.place, self.device = owner.plan, owner.place, owner.device
+        self.programs, self.progress = owner.programs, owner.progress
+        self.number, self.arm, self.directory = number, arm, directory
+        self.seed = owner.plan.seed + number
+        self.load = load.of(owner.plan)
+        self.data = owner.place.path / 'data'
+        self.server = owner.server
+
+    # ---- from files to record ----
+
+    def record(self):
+        """Do it all; returns the record."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        self.progress.say('restoring the data')
+        self.place.restore(self.data)
+        background = measure.background()
+        before = extents.look(self.data)
+        settings = {**self.arm.settings, **standby.settings(self.plan)}
+        with self.server(self.data, settings, self.directory / 'server.log', self.arm) as running, \
+                standby.following(self, running) as follower:
+            try:
+                record = self._task(running) if self.plan.task else self._load(running, follower)
+                self.place.unlimit()
+                record['extents'] = {'before': before, 'after': extents.look(self.data)}
+                record['recovery'] = self._crash(running)
+            finally:
+                self.place.unlimit()
+        record['machine']['background_cpu'] = background
+        record['figures'].update(figures.extents(record['extents']))
+        record['figures'].update(figures.recovery(record['recovery']))
+        return record
+
+    def _begin(self, running):
+        """Checks, settings, data in memory, a checkpoint: the common start."""
+        checks = measure.check_arm(running, self.arm)
+        _save_settings(running, self.directory)
+        self.progress.say('reading the data into memory')
+        load.prewarm(running)
+        running.run('CHECKPOINT;')
+        return checks
+
+    # ---- loads that run for some seconds ----
+
+    def _load(self, running, follower):
+        plan = self.plan
+        checks = self._begin(running)
+        self.progress.say(f'warm-up, {plan.warmup} s')
+        tps = self.load.warm_up(running, plan.warmup, self.seed + 1000)
+        measure.wait_quiet(running)
+        self.place.limit(plan.disk())
+        before, machine = self._now(running), measure.busy()
+        library = measure.library_stats(running) if self.arm.library else None
+        with sampler.Sampler(self.device) as sampled, follower.sampling():
+            read = self.load.measure(running, self.seed, self.directory, tps, self._show)
+            measure.wait_quiet(running)
+        after = self._now(running)
+        counters = measure.difference(before, after)
+        machine = measure.difference(machine, measure.busy())
+        replica = follower.catch_up()
+        found = self._look_at_wal(running, before['wal_lsn'], after['wal_lsn'])
+        drained = None if plan.no_drain else self._drain(running, before)
+        outcome = read(sampled.samples)
+        _write_csv(self.directory / 'seconds.csv', outcome.rows)
+        points = measure.within(self._checkpoints(), outcome.start, outcome.start + plan.duration)
+        library = self._library(running, library, drained or counters)
+        result = figures.of_run(plan, outcome.summary, outcome.latency, outcome.tps, counters,
+                                points, drained, library)
+        result.update(figures.processor(counters, machine, outcome.summary['transactions']))
+        result.update(figures.archive(result, found))
+        result.update(figures.replica(replica))
+        return self._record(checks, outcome.start, counters, drained, library, machine, found,
+                            result, checkpoints=points, tps_per_second=outcome.tps,
+                            histogram=outcome.histogram, replica=replica)
+
+    def _show(self, second, tps, _ms):
+        self.progress.say(f'{second:.0f}/{self.plan.duration} s · {tps:.0f} TPS',
+                          self.plan.estimates()[1] - self.plan.duration + second)
+
+    def _now(self, running):
+        """Counters of server and device, and the processor time of the server."""
+        return {**measure.snapshot(running, self.device),
+                'server_cpu_s': processes.cpu_seconds(running.process.pid)}
+
+    def _drain(self, running, before):
+        """Write out what is still in memory: it is the run's work too.  Counters since before."""
+        self.progress.say('waiting until all is on disk')
+        started = time.monotonic()
+        measure.checkpoint(running)
+        volume.sync(self.place.path)
+        seconds = time.monotonic() - started
+        return {'seconds': seconds, **measure.difference(before, self._now(running))}
+
+    # ---- statements that are timed ----
+
+    def _task(self, running):
+        plan = self.plan
+        checks = self._begin(running)
+        self.place.limit(plan.disk())
+        machine, start = measure.busy(), time.time()
+        used = processes.cpu_seconds(running.process.pid)
+        library = measure.library_stats(running) if self.arm.library else None
+        repeats = []
+        for count in range(plan.repeat):
+            self.progress.say(f'{plan.task}, {count + 1} of {plan.repeat}')
+            repeats.append(task.once(running, plan, self.device, self.place))
+        self.place.unlimit()
+        machine = measure.difference(machine, measure.busy())
+        counters, drained = task.total(repeats, 'counters'), task.total(repeats, 'drained')
+        drained['seconds'] = sum(one['durable_seconds'] - one['seconds'] for one in repeats)
+        counters['server_cpu_s'] = processes.cpu_seconds(running.process.pid) - used
+        library = self._library(running, library, drained)
+        found = self._look_at_wal(running, repeats[-1]['from'], repeats[-1]['to'])
+        result = figures.of_run(plan, task.summary(repeats), {}, [], drained, [], drained, library)
+        result.update(figures.archive(result, found))
+        return self._record(checks, start, counters, drained, library, machine, found, result,
+                            checkpoints=[], tps_per_second=[], histogram={}, repeats=repeats)
+
+    # ---- afterwards ----
+
+    def _checkpoints(self):
+        log = (self.directory / 'server.log').read_text(errors='replace')
+        return measure.checkpoints(log.splitlines())
+
+    def _library(self, running, before, counters):
+        """What smgr_atomic counted; the server must still be what the arm says."""
+        if not self.arm.library:
+            return None
+        measure.check_arm(running, self.arm)
+        return measure.library_work(before, measure.library_stats(running), counters)
+
+    def _look_at_wal(self, running, start, end):
+        self.progress.say('looking at the WAL')
+        size = int(running.row("SELECT setting FROM pg_settings "
+                               "WHERE name = 'wal_segment_size'")['setting'])
+        return wal.look(self.programs, self.data / 'pg_wal', start, end, size)
+
+    def _crash(self, running):
+        plan = self.plan
+        if not plan.crash_seconds:
+            return None
+        self.progress.say(f'load for {plan.crash_seconds} s, then a crash')
+        self.place.unlimit()
+        running.run('CHECKPOINT;')
+        tps = self.load.warm_up(running, plan.crash_seconds, self.seed + 2000)
+        self.progress.say('recovery')
+        return recovery.crash_and_recover(running, self.data, self.place, plan.disk(),
+                                          self.directory, tps, plan.crash_seconds)
+
+    def _record(self, checks, start, counters, drained, library, machine, found, result, **more):
+        return {'round': self.number, 'arm': self.arm.name, 'seed': self.seed, 'start': start,
+                'sample_rate': getattr(self.load, 'rate', 1.0), 'checks': checks,
+                'counters': counters, 'drained': drained, 'library': library, 'machine': machine,
+                'wal': found, 'figures': result, **more}
+
+
+def _save_settings(running, directory):
+    rows = running.rows("SELECT name, setting, unit, source FROM pg_settings "
+                        "WHERE source <> 'default' ORDER BY name")
+    _write_csv(directory / 'settings.csv', rows)
+
+
+def _write_csv(path, rows):
+    with pathlib.Path(path).open('w', newline='') as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_json(path, value):
+    """Write so that the file is whole or not there: --resume takes it as done."""
+    new = path.with_suffix('.new')
+    new.write_text(json.dumps(value, indent=1) + '\n')
+    new.replace(path)

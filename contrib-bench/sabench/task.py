@@ -1,0 +1,60 @@
+"""A statement that is timed as a whole: COPY, CREATE INDEX, VACUUM, CHECKPOINT.
+
+Each repetition: prepare (not measured), the statement, then CHECKPOINT and sync until all of
+its work is on disk.  Counters run from the statement to the end of that.
+"""
+
+import time
+
+from . import measure, statistics, volume
+
+
+def initialise(server, plan):
+    """Run the profile's setup file."""
+    server.run_file(plan.sql('setup'), scale=plan.scale)
+    server.run('VACUUM (FREEZE, ANALYZE);')
+
+
+def once(server, plan, device, place):
+    """One repetition: {seconds, durable_seconds, from, to (LSN), counters}."""
+    if plan.prepare:
+        server.run_file(plan.sql('prepare'), scale=plan.scale)
+    measure.wait_quiet(server)
+    before = measure.snapshot(server, device)
+    started = time.monotonic()
+    seconds = _timed(server, plan)
+    middle = measure.difference(before, measure.snapshot(server, device))
+    measure.checkpoint(server)
+    volume.sync(place.path)
+    whole = time.monotonic() - started
+    counters = measure.difference(before, measure.snapshot(server, device))
+    return {'seconds': seconds, 'durable_seconds': max(whole, seconds), 'from': before['wal_lsn'],
+            'to': before['wal_lsn'] + counters['wal_lsn'], 'counters': middle, 'drained': counters}
+
+
+def _timed(server, plan):
+    """Seconds that the statement took, by the server's clock in one session."""
+    clock = 'SELECT extract(epoch FROM clock_timestamp());\n'
+    text = f"\\set file '{server.data / 'bench.copy'}'\n\\set scale {plan.scale}\n"
+    lines = server.run(text + clock + plan.sql('task').read_text() + clock).split()
+    return float(lines[-1]) - float(lines[0])
+
+
+def total(repeats, name):
+    """Counters of all repetitions added up."""
+    return {key: sum(one[name][key] for one in repeats) for key in repeats[0][name]}
+
+
+def summary(repeats):
+    """What figures.of_run() wants of a load; here a "transaction" is one repetition."""
+    seconds = statistics.median([one['seconds'] for one in repeats])
+    return {'transactions': len(repeats), 'failed': 0, 'task_s': seconds,
+            'task_durable_s': statistics.median([one['durable_seconds'] for one in repeats]),
+            'task_pages_per_s': statistics.median([_pages(one) / one['seconds']
+                                                   for one in repeats])}
+
+
+def _pages(one):
+    """Pages the server wrote in a repetition while its statement ran."""
+    return sum(one['counters'][name] for name in
+               ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend'))
