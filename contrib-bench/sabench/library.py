@@ -1,61 +1,49 @@
-"""Libraries built only for a benchmark: an arm with a line "build" runs the server with one.
+"""A build of smgr_atomic for benchmarks only, for arms with a line "library_file".
 
-The server then runs in a mount namespace in which the special library lies over the installed
-one, so that neither the installation nor anything else on the machine changes.
+contrib-bench/unsafe-library installs it beside the real one; bench does so when it is missing
+and then removes it again.  It has no extension of its own: its functions are declared here.
 """
 
 import os
-import pathlib
 import re
-import shutil
 import subprocess
-import tempfile
 
 from . import profiles
 
 SOURCE = profiles.HOME.parent
+TOOL = profiles.HOME / 'unsafe-library'
 
 
 class LibraryError(Exception):
-    """A library for a benchmark could not be built."""
+    """The library for a benchmark could not be installed."""
 
 
-def build_all(plan, stack):
-    """{flags: library} for all arms of a plan that want one; removed with the stack."""
-    result = {}
+def install(plan, libraries, stack):
+    """Install what the arms of a plan need and is not there; removed with the stack."""
     for arm in plan.arm_list():
-        if arm.build and arm.build not in result:
-            if os.getuid() != 0:
-                raise LibraryError(f'arm {arm.name} needs root: use sudo')
-            work = pathlib.Path(tempfile.mkdtemp(prefix='sabench-build-'))
-            stack.callback(shutil.rmtree, work, ignore_errors=True)
-            result[arm.build] = _build(plan, arm, work)
-    return result
+        if arm.library_file and not (libraries / f'{arm.library_file}.so').exists():
+            stack.callback(_tool, plan, 'remove')
+            _tool(plan, 'install')
 
 
-def known(flags, source=SOURCE):
-    """Whether the sources know every macro that flags define; else they would do nothing."""
-    text = ''.join(path.read_text() for path in (source / 'smgr_atomic').glob('*.[ch]'))
-    return all(re.search(rf'\b{name}\b', text) for name in re.findall(r'-D(\w+)', flags))
-
-
-def _build(plan, arm, work):
-    """Build a copy of the sources; returns the path of the library."""
-    if not known(arm.build):
-        raise LibraryError(f'arm {arm.name}: the sources of smgr_atomic know nothing of '
-                           f'"{arm.build}"')
-    work.chmod(0o755)
-    for name in ('Makefile', 'smgr_atomic', 'sql', 'smgr_atomic.control'):
-        path = SOURCE / name
-        if path.is_dir():
-            shutil.copytree(path, work / name, ignore=shutil.ignore_patterns('*.o', '*.so', '*.bc'))
-        else:
-            shutil.copy(path, work)
-    done = subprocess.run(['make', '-s', '-C', str(work), f'PG_CONFIG={plan.pg_config}',
-                           f'COPT={arm.build}', 'with_llvm=no', 'smgr_atomic.so'], text=True,
-                          capture_output=True, start_new_session=True)
+def _tool(plan, what):
+    done = subprocess.run([str(TOOL), what], text=True, capture_output=True,
+                          env={**os.environ, 'PG_CONFIG': plan.pg_config}, start_new_session=True)
     if done.returncode != 0:
-        raise LibraryError(f'arm {arm.name}: make: {done.stderr.strip()}')
-    library = work / 'smgr_atomic.so'
-    library.chmod(0o755)
-    return library
+        raise LibraryError(f'unsafe-library {what}: {done.stderr.strip()}')
+
+
+def declare(server, arm):
+    """Make the library's functions and views known in the database, once."""
+    if not arm.library_file:
+        server.run(f'CREATE EXTENSION IF NOT EXISTS {arm.library};')
+    elif server.run("SELECT to_regclass('smgr_atomic_status') IS NULL") == 't\n':
+        server.run(statements(arm.library_file))
+
+
+def statements(file):
+    """The extension's script for a library of another name."""
+    control = (SOURCE / 'smgr_atomic.control').read_text()
+    version = re.search(r"default_version = '(.+)'", control)[1]
+    text = (SOURCE / 'sql' / f'smgr_atomic--{version}.sql').read_text()
+    return re.sub(r'^\\.*$', '', text, flags=re.MULTILINE).replace('MODULE_PATHNAME', file)

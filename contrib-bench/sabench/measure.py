@@ -10,7 +10,7 @@ import subprocess
 import time
 from array import array
 
-from . import statistics, volume
+from . import library, statistics, volume
 
 ACTIVE_SECONDS = 120        # a library must be in force this soon after the start
 QUIET_SECONDS = 30          # backends must be gone this soon after pgbench
@@ -39,7 +39,7 @@ def check_arm(server, arm):
 
 def _wait_active(server, arm):
     """Wait until smgr_atomic_status says active with images off; CheckError with its reason."""
-    server.run(f'CREATE EXTENSION IF NOT EXISTS {arm.library};')
+    library.declare(server, arm)
     limit = time.monotonic() + ACTIVE_SECONDS
     while True:
         status = server.row('SELECT * FROM smgr_atomic_status')

@@ -31,8 +31,7 @@ class Run:
         self.place.restore(self.data)
         background = measure.background()
         before = extents.look(self.data)
-        settings = {**self.arm.settings, **standby.settings(self.plan)}
-        with self.server(self.data, settings, self.directory / 'server.log', self.arm) as running, \
+        with self.server(self.data, self.arm.settings, self.directory / 'server.log') as running, \
                 standby.following(self, running) as follower:
             try:
                 record = self._task(running) if self.plan.task else self._load(running, follower)

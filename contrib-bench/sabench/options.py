@@ -378,6 +378,8 @@ def check_machine(plan):
         if not shutil.which(program):
             raise PlanError(f'{program} is missing: contrib-bench/lab/setup installs it')
     for arm in plan.arm_list():
+        if arm.library_file and os.getuid() != 0:
+            raise PlanError(f'arm {arm.name} needs root: its library is built for benchmarks only')
         if arm.library and not (libraries / f'{arm.library}.so').exists():
             raise PlanError(f'{arm.library} is not installed: run "make" and "sudo make install", '
                             f'or leave the arm out with --arms')

@@ -20,7 +20,7 @@ class Arm:
     full_page_writes: str
     warning: str = ''
     library: str = ''
-    build: str = ''         # flags for a library built only for this arm
+    library_file: str = ''  # another file than the installed library's, for benchmarks only
     settings: dict = field(default_factory=dict)
 
 

@@ -72,7 +72,6 @@ class Comparison:
         self.results = pathlib.Path(plan.results)
         self.progress = Progress(plan.total_seconds())
         self.place = self.sockets = None
-        self.libraries = {}
 
     # ---- the order of things ----
 
@@ -108,7 +107,7 @@ class Comparison:
         self.sockets = server.Sockets()
         stack.callback(self.sockets.close)
         self.device = self.place.devices()
-        self.libraries = library.build_all(self.plan, stack)
+        library.install(self.plan, options.bindir(self.plan)[1], stack)
         environment = measure.environment(self.programs, self.place.path)
         (self.results / 'environment.json').write_text(json.dumps(environment, indent=2) + '\n')
 
@@ -165,11 +164,10 @@ class Comparison:
         return settings
 
     @contextlib.contextmanager
-    def server(self, data, settings, log, arm=None, sockets=None):
+    def server(self, data, settings, log, sockets=None):
         """A running server with the settings of all and these, for a time."""
-        library = self.libraries.get(arm.build) if arm and arm.build else None
         running = server.Server(self.programs, data, sockets or self.sockets,
-                                self._settings(settings), log, library)
+                                self._settings(settings), log)
         try:
             running.start()
             yield running

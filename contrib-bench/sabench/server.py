@@ -73,13 +73,12 @@ def initdb(programs, data, options):
 class Server:
     """A cluster in .data, with settings given as a dictionary."""
 
-    def __init__(self, programs, data, sockets, settings, log, library=None):
+    def __init__(self, programs, data, sockets, settings, log):
         self.programs = programs
         self.data = pathlib.Path(data)
         self.sockets = sockets
         self.settings = settings
         self.log = pathlib.Path(log)
-        self.library = library      # lies over the installed one of the same name
         self.process = None
 
     def write_settings(self):
@@ -97,8 +96,10 @@ class Server:
         self.write_settings()
         with self.log.open('ab') as log:
             self.process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-                start_new_session=True, **({} if self.library else _as_owner()))
+                [str(self.programs / 'postgres'), '-D', str(self.data), '-p', str(PORT),
+                 '-c', 'listen_addresses=', '-c', f'unix_socket_directories={self.sockets.path}'],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
+                start_new_session=True, **_as_owner())
         limit = time.monotonic() + START_SECONDS
         while not self._accepts():
             if self.process.poll() is not None:
@@ -106,19 +107,6 @@ class Server:
             if time.monotonic() > limit:
                 raise ServerError(f'no connection after {START_SECONDS} s:\n{self.last_lines()}')
             time.sleep(poll)
-
-    def _command(self):
-        """Words that start the server; with a library of our own in a mount namespace."""
-        words = [str(self.programs / 'postgres'), '-D', str(self.data), '-p', str(PORT),
-                 '-c', 'listen_addresses=', '-c', f'unix_socket_directories={self.sockets.path}']
-        if not self.library:
-            return words
-        installed = subprocess.run([str(self.programs / 'pg_config'), '--pkglibdir'], text=True,
-                                   capture_output=True, check=True).stdout.strip()
-        script = ('mount --bind "$1" "$2"; shift 2; '
-                  'exec setpriv --reuid postgres --regid postgres --init-groups "$@"')
-        return ['unshare', '--mount', 'sh', '-e', '-c', script, 'sh', str(self.library),
-                f'{installed}/{self.library.name}', *words]
 
     def _accepts(self):
         return subprocess.run([str(self.programs / 'pg_isready'), '-q', *self.address()],

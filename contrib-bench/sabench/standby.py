@@ -15,17 +15,12 @@ import time
 from . import server as servers
 
 SLOT = 'bench'
-CATCH_UP_SECONDS = 600
+CATCH_UP_SECONDS = 180      # longer than that is not waited for
 STREAM_SECONDS = 60
 
 
 class StandbyError(Exception):
     """The standby did not follow; the message quotes its log."""
-
-
-def settings(plan):
-    """More settings of a primary that has a standby."""
-    return {'wal_level': 'replica', 'max_wal_senders': 5} if plan.standby_mb_s else {}
 
 
 class NoFollower:
@@ -61,11 +56,11 @@ class Follower:
         primary.run(f"SELECT pg_create_physical_replication_slot('{SLOT}', true);")
         (data / 'standby.signal').touch()
         servers.give(data / 'standby.signal')
-        more = {**run.arm.settings, **settings(run.plan), 'hot_standby': 'on',
+        more = {**run.arm.settings, 'hot_standby': 'on',
                 'primary_slot_name': SLOT,
                 'primary_conninfo': f'host={self.link} port={servers.PORT} user=postgres'}
         self.log = run.directory / 'standby.log'
-        stack.enter_context(run.server(data, more, self.log, run.arm, self.sockets))
+        stack.enter_context(run.server(data, more, self.log, self.sockets))
         self._wait(lambda row: row['state'] == 'streaming', STREAM_SECONDS, 'stream')
 
     def _open_link(self, mb_s, stack):
