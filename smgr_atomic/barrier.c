@@ -10,17 +10,16 @@
  * that wants to know keeps a relation open that cannot exist, the sentinel;
  * its close is the barrier (or smgrcloseall(), which means the same to us).
  *
- * Two kinds of process watch:
- * - the pool's writers, which hold descriptors and forget them;
- * - the startup process, which drains the pool: while WAL is replayed no
- *	 checkpoint comes between the last page handed over for a database and the
- *	 copying (dbase_redo(): FlushDatabaseBuffers(), barrier, copydir()) or
- *	 removal of its directory (DropDatabaseBuffers(), XLogDropDatabase() with
- *	 smgrcloseall(), barrier, rmtree()).
+ * The startup process watches, and drains the pool: while WAL is replayed no
+ * checkpoint comes between the last page handed over for a database and the
+ * copying (dbase_redo(): FlushDatabaseBuffers(), barrier, copydir()) or removal
+ * of its directory (DropDatabaseBuffers(), XLogDropDatabase() with
+ * smgrcloseall(), barrier, rmtree()).  Whatever the startup process hands over
+ * later is for files that came later; so it also has the writers forget theirs.
  *
  * smgrcloseall() ends the sentinel.  The startup process opens it again before
  * each record of the database resource manager, whose redo function is wrapped
- * for that; writers never call smgrcloseall().
+ * for that.
  *
  * All variables are private to the process.
  *
@@ -33,8 +32,8 @@
 
 #include "barrier.h"
 
-static void (*barrier_action) (void) = NULL;
-static void (*recovery_action) (void) = NULL;
+static bool watching = false;
+static void (*action) (void) = NULL;
 static void (*server_dbase_redo) (XLogReaderState *record) = NULL;
 
 /* No database has OID 0, so no file has this name. */
@@ -48,18 +47,6 @@ sentinel(void)
 }
 
 /*
- * Call action whenever this process lets go of all relation files.  It may
- * wait, but neither open nor close a relation.  Call again to be sure that
- * the sentinel is still there.
- */
-void
-sa_barrier_watch(void (*action) (void))
-{
-	barrier_action = action;
-	(void) saOpenRelation(sentinel());
-}
-
-/*
  * The table's close entry asks: is this the sentinel?  If so the action has
  * been carried out, once for all forks, and there is nothing to close.
  */
@@ -68,31 +55,33 @@ sa_barrier_closes(SMgrRelation reln, ForkNumber fork)
 {
 	SaRelFile	rel;
 
-	if (barrier_action == NULL)
+	if (!watching)
 		return false;
 	rel = sentinel();
 	if (!saRelFileEquals(saRelFile(reln), rel))
 		return false;
 	if (fork == MAIN_FORKNUM)
-		barrier_action();
+		action();
 	return true;
 }
 
 static void
 dbase_redo_watched(XLogReaderState *record)
 {
-	sa_barrier_watch(recovery_action);
+	watching = true;
+	(void) saOpenRelation(sentinel());
 	server_dbase_redo(record);
 }
 
 /*
  * Have the startup process call in_recovery at each barrier and when databases
- * go.  From _PG_init() in shared_preload_libraries, once.
+ * go.  It may wait, but neither open nor close a relation.  From _PG_init() in
+ * shared_preload_libraries, once.
  */
 void
 sa_barrier_register(void (*in_recovery) (void))
 {
-	recovery_action = in_recovery;
+	action = in_recovery;
 	server_dbase_redo = RmgrTable[RM_DBASE_ID].rm_redo;
 	RmgrTable[RM_DBASE_ID].rm_redo = dbase_redo_watched;
 }

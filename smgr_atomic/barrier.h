@@ -11,7 +11,6 @@
 #include "compat.h"
 
 extern void sa_barrier_register(void (*in_recovery) (void));
-extern void sa_barrier_watch(void (*action) (void));
 extern bool sa_barrier_closes(SMgrRelation reln, ForkNumber fork);
 
 #endif							/* SMGR_ATOMIC_BARRIER_H */

@@ -590,8 +590,7 @@ sa_fpw_unlinkfiletag(const FileTag *tag)
 	if (tag->forknum == SA_ACTION_EVERY)
 	{
 		every_requested = false;
-		sa_pool_drain_all();
-		sa_pool_forget_files();
+		sa_pool_let_go();
 	}
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);

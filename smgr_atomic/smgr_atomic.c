@@ -363,7 +363,7 @@ _PG_init(void)
 	attach();
 	sa_interlock_register();
 	sa_guard_register();
-	sa_barrier_register(sa_pool_drain_all);
+	sa_barrier_register(sa_pool_let_go);
 
 	prev_shmem_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shared_memory;

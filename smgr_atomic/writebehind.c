@@ -30,10 +30,9 @@
  *	 they write anything claimed later; so no late write lands on a file that
  *	 was shortened, removed or created again under the same name.
  *	 Directories of databases that are dropped or moved vanish without a call
- *	 that reaches us; but a checkpoint (in recovery: the startup process's
- *	 drain) and then a barrier come between the last page handed over for them
- *	 and their removal, and at barriers and after checkpoints writers forget
- *	 their files too.
+ *	 that reaches us; but between the last page handed over for them and their
+ *	 removal comes the end of a checkpoint, or in recovery a barrier, where the
+ *	 pool is drained and the generation raised too (sa_pool_let_go()).
  * - Crash of a process: shared memory is reset and accepted pages are lost,
  *	 as dirty shared buffers are.  No checkpoint has counted them, so redo
  *	 brings them back.
@@ -733,11 +732,19 @@ sa_pool_drain_all(void)
  * Have writers close the files they have open before they write anything that
  * is claimed from now on.
  */
-void
-sa_pool_forget_files(void)
+static void
+forget_files(void)
 {
 	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
 	wake_writer(false);
+}
+
+/* Like sa_pool_drain_all(); and afterwards files may vanish. */
+void
+sa_pool_let_go(void)
+{
+	sa_pool_drain_all();
+	forget_files();
 }
 
 /*
@@ -825,7 +832,7 @@ sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 		if (see_page(&range, slot, &page))
 			get_rid_of(&page);
 	}
-	sa_pool_forget_files();
+	forget_files();
 }
 
 bool

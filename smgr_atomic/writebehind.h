@@ -86,7 +86,7 @@ extern bool sa_pool_read(const SaPageKey *key, void *page);
 extern void sa_pool_settle_block(const SaPageKey *key);
 extern void sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno);
 extern void sa_pool_drain_all(void);
-extern void sa_pool_forget_files(void);
+extern void sa_pool_let_go(void);
 extern void sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block);
 
 /* for those who write them out */

@@ -25,9 +25,10 @@
  * Descriptors: at most FILES at a time, opened by path for the method in force
  * (and written by that method as long as they are open), closed
  * when the pool's forget generation has risen since they were opened (see
- * writebehind.c), at every barrier that lets go of relation files (barrier.c),
- * when there are too many, and when there is nothing to do.  They are raised
- * through fd.c's accounting of external descriptors.
+ * writebehind.c), when there are too many, and when there is nothing to do.
+ * They are raised through fd.c's accounting of external descriptors.  Writers
+ * take no part in barriers: only processes connected to a database do, and
+ * auxiliary ones (ProcSignalInit()).
  *
  * Locks: none but those inside writebehind.c.  Interrupts are held from the
  * claim to the last completion, so a batch is never left half done.
@@ -50,7 +51,6 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
-#include "barrier.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -369,9 +369,9 @@ claim_batch(void)
 }
 
 /*
- * Write until the pool has nothing queued, or once if !all; an interrupt
- * (a barrier that others wait for) ends it after the batch.  An error in here
- * would leave slots in flight for ever, so it is a PANIC.
+ * Write until the pool has nothing queued or the process is told something, or
+ * once if !all.  An error in here would leave slots in flight for ever, so it is
+ * a PANIC.
  */
 static void
 write_batches(bool all)
@@ -514,7 +514,6 @@ sa_writer_main(Datum arg)
 	if (number < 0)
 		elog(ERROR, "too many smgr_atomic writers");
 	before_shmem_exit(leave_at_exit, Int32GetDatum(number));
-	sa_barrier_watch(close_files);
 
 	while (!ShutdownRequestPending)
 	{
@@ -527,11 +526,6 @@ sa_writer_main(Datum arg)
 		{
 			write_batches(true);
 			idle_naps = 0;
-			if (InterruptPending)
-			{
-				CHECK_FOR_INTERRUPTS();
-				continue;
-			}
 		}
 		rest(number, idle_naps++ < MAX_IDLE_NAPS ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
