@@ -213,16 +213,6 @@ saOpenRelation(SaRelFile rel)
 #endif
 }
 
-static inline SMgrRelation
-saOpenPermanent(SaRelFile rel)
-{
-#if PG_VERSION_NUM < 170000
-	return smgropen(rel, InvalidBackendId);
-#else
-	return smgropen(rel, INVALID_PROC_NUMBER);
-#endif
-}
-
 /* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */
 static inline void
 saRelPathPerm(SaRelFile rel, ForkNumber fork, char *path)

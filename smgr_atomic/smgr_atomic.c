@@ -183,7 +183,7 @@ prove_attached(void)
 	SMgrRelation reln;
 
 	saRelNumber(none) = 1;
-	reln = saOpenPermanent(none);
+	reln = saOpenRelation(none);
 	proving = true;
 	smgrwriteback(reln, MAIN_FORKNUM, 0, 0);
 	if (proofs == 1)
