@@ -19,6 +19,7 @@
 #include "storage/smgr.h"
 #include "storage/sync.h"
 #include "utils/guc_tables.h"
+#include "utils/wait_event.h"
 
 /*
  * Rows of the server's private tables, member by member, as they stand in
@@ -147,9 +148,7 @@ saMdWritePages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 
 /*
  * The read entries, in the same way.  target(reln, fork, block, page) returns
- * true if it has read the page; settle(reln, fork, block) waits until the file
- * has it.  18 adds reads that complete later: for those the file must have
- * all the pages first.
+ * true if it has read the page.
  */
 #if PG_VERSION_NUM < 170000
 #if PG_VERSION_NUM < 160000
@@ -185,6 +184,28 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, Block
 }
 #endif
 
+/*
+ * Reads that complete later, since 18: in this process, in an I/O worker, or
+ * through io_uring in whichever process looks first.  All of them read the
+ * file; settle(reln, fork, block) waits until it has the newest image.  None
+ * can be handed to us from then until the read has completed, wherever that
+ * is:
+ *
+ * - The caller has marked the buffers of these blocks as being read
+ *	 (BM_IO_IN_PROGRESS, not valid) before it comes here, and the mark stays
+ *	 until the read has completed.  A page is written out of a valid buffer,
+ *	 with its content lock held, and a block has at most one buffer.
+ * - What an earlier buffer of the block held was handed over before that
+ *	 buffer lost the block, so settle() sees it.
+ * - Who writes around shared buffers (smgr_bulk_write) does so to a file that
+ *	 nobody else reads yet.
+ *
+ * The wait is safe even when other reads of this process are staged but not
+ * submitted (batch mode): writers need neither buffers nor asynchronous I/O
+ * of the server.  I/O workers get their descriptor from the entry "fd", which
+ * the server uses for reads only; asynchronous writes would need an entry that
+ * no row here has, and then attaching is refused.
+ */
 #if PG_VERSION_NUM >= 180000
 #define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
 static void \
@@ -201,6 +222,42 @@ entry(PgAioHandle *ioh, SMgrRelation reln, ForkNumber fork, BlockNumber block, \
 extern int	entry##_not_needed_before_18
 #define SA_STARTREAD_SWAP(entry)
 #endif
+
+/*
+ * The entry "registersync", since 17: have the next checkpoint sync all of a
+ * fork that was written with skipFsync (smgr_bulk_write).  If the queue of
+ * requests is full, md.c syncs the files itself, at once; so target(reln,
+ * fork) has to see to it that they have all their pages.
+ */
+#if PG_VERSION_NUM >= 170000
+#define SA_DEFINE_REGISTERSYNC_ENTRY(entry, target) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork) \
+{ \
+	target(reln, fork); \
+	mdregistersync(reln, fork); \
+}
+#define SA_REGISTERSYNC_SWAP(entry) {SA_SMGR_registersync, entry},
+#else
+#define SA_DEFINE_REGISTERSYNC_ENTRY(entry, target) \
+extern int	entry##_not_needed_before_17
+#define SA_REGISTERSYNC_SWAP(entry)
+#endif
+
+/*
+ * A wait event of our own for pg_stat_activity; servers have them by name
+ * since 17.  Any process with shared memory; one that inherits the number by
+ * fork need not ask again.
+ */
+static inline uint32
+saWaitEvent(const char *name)
+{
+#if PG_VERSION_NUM < 170000
+	return PG_WAIT_EXTENSION;
+#else
+	return WaitEventExtensionNew(name);
+#endif
+}
 
 /* Open a permanent relation. */
 static inline SMgrRelation

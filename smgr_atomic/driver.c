@@ -290,6 +290,10 @@ settle(void)
 void
 sa_driver_main(Datum arg)
 {
+	uint32		wait_event = saWaitEvent("SmgrAtomicDriverMain");
+
+	if (!sa_preloaded)
+		proc_exit(0);			/* preloaded from another file than this; not to be restarted */
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -304,7 +308,7 @@ sa_driver_main(Datum arg)
 		if (!ConfigReloadPending)
 			(void) WaitLatch(MyLatch,
 							 WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (timeout >= 0 ? WL_TIMEOUT : 0),
-							 timeout, PG_WAIT_EXTENSION);
+							 timeout, wait_event);
 		ResetLatch(MyLatch);
 		if (ProcDiePending)
 			proc_exit(1);		/* asleep: nothing to say; 1 = to be restarted */

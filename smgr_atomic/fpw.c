@@ -104,6 +104,8 @@ typedef struct FpwShared
 
 static FpwShared *shared = NULL;
 
+static uint32 wait_event_state; /* of smgr_atomic_wait() */
+
 static const char *const state_names[] = {"off", "arming", "active", "paused", "disarming"};
 static const char *const method_names[] = {"off", "direct", "writethrough"};
 
@@ -138,6 +140,7 @@ sa_fpw_shmem_init(void)
 {
 	bool		found;
 
+	wait_event_state = saWaitEvent("SmgrAtomicState");
 	shared = ShmemInitStruct("smgr_atomic fpw", sizeof(FpwShared), &found);
 	if (found)
 		return;
@@ -831,7 +834,7 @@ sa_fpw_wait(SaState state, long timeout_ms)
 		sa_fpw_status(&status);
 		if (status.state == state || left <= 0)
 			break;
-		(void) ConditionVariableTimedSleep(&shared->changed, left, PG_WAIT_EXTENSION);
+		(void) ConditionVariableTimedSleep(&shared->changed, left, wait_event_state);
 	}
 	ConditionVariableCancelSleep();
 	return status.state == state;

@@ -137,10 +137,18 @@ table_unlink(SaRelFileBackend rel, ForkNumber fork, bool is_redo)
 }
 
 static void
-table_immedsync(SMgrRelation reln, ForkNumber fork)
+drain_fork(SMgrRelation reln, ForkNumber fork)
 {
 	if (!SmgrIsTemp(reln))
 		sa_pool_drain_file(saRelFile(reln), fork, -1);
+}
+
+SA_DEFINE_REGISTERSYNC_ENTRY(table_registersync, drain_fork);
+
+static void
+table_immedsync(SMgrRelation reln, ForkNumber fork)
+{
+	drain_fork(reln, fork);
 	mdimmedsync(reln, fork);
 }
 
@@ -206,6 +214,7 @@ attach(void)
 		{SA_SMGR_truncate, table_truncate},
 		{SA_SMGR_unlink, table_unlink},
 		{SA_SMGR_immedsync, table_immedsync},
+		SA_REGISTERSYNC_SWAP(table_registersync)
 		{SA_SMGR_writeback, table_writeback},
 	};
 	static const SaSwap sync[] = {

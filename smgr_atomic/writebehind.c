@@ -142,6 +142,7 @@ typedef struct PoolShared
 } PoolShared;
 
 static PoolShared *shared = NULL;
+static uint32 wait_event_pool;	/* for a free slot, or for a page to be written */
 static SaSlot *slots = NULL;
 static char *pages = NULL;
 static pg_atomic_uint64 *free_bits = NULL;
@@ -214,6 +215,7 @@ sa_pool_shmem_init(void)
 	bool		found;
 	char	   *raw;
 
+	wait_event_pool = saWaitEvent("SmgrAtomicPool");
 	shared = ShmemInitStruct("smgr_atomic pool", sizeof(PoolShared), &found);
 	if (pool_slots() == 0)
 	{
@@ -446,7 +448,7 @@ wait_on(ConditionVariable *cv)
 		return;
 	}
 	wake_writer(true);
-	(void) ConditionVariableTimedSleep(cv, WAIT_MS, PG_WAIT_EXTENSION);
+	(void) ConditionVariableTimedSleep(cv, WAIT_MS, wait_event_pool);
 }
 
 /* Draw a ticket, wait until it is admitted, take a slot.  Interrupts are held. */

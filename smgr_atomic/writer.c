@@ -83,6 +83,7 @@ typedef struct WriterFile
 
 typedef struct Writer
 {
+	uint32		wait_event;		/* while it rests */
 	bool		is_writer;		/* else a process that helps itself */
 	int			depth;
 	SaRequest  *requests;		/* depth of them */
@@ -492,7 +493,7 @@ rest(int number, SaRest how)
 
 	sa_pool_writer_rests(number, how);
 	if (how == SA_REST_NAP || !sa_pool_has_queued())
-		(void) WaitLatch(MyLatch, events, NAP_MS, PG_WAIT_EXTENSION);
+		(void) WaitLatch(MyLatch, events, NAP_MS, me->wait_event);
 	ResetLatch(MyLatch);
 	sa_pool_writer_rests(number, SA_REST_AWAKE);
 }
@@ -504,11 +505,14 @@ sa_writer_main(Datum arg)
 	int			number;
 	int			idle_naps = 0;
 
+	if (!sa_preloaded)
+		proc_exit(0);			/* preloaded from another file than this; not to be restarted */
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 
 	create_writer(true, sa_io_depth);
+	me->wait_event = saWaitEvent("SmgrAtomicWriterMain");
 	open_place();
 	number = sa_pool_writer_enter(MyLatch);
 	if (number < 0)
