@@ -6,6 +6,7 @@
 #   sudo make test       install what is needed, build, run every test
 #   sudo make demo       install what is needed, build, run a comparison of about seven minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
+#   sudo make pgregress  PostgreSQL's own regression tests, with the library and without
 
 EXTENSION = smgr_atomic
 MODULE_big = smgr_atomic
@@ -79,4 +80,9 @@ crashtest: setup
 	$(MAKE) install
 	contrib-bench/lab/crashtest --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
-.PHONY: setup test demo crashtest
+pgregress: setup
+	$(MAKE) all
+	$(MAKE) install
+	contrib-bench/lab/pgregress
+
+.PHONY: setup test demo crashtest pgregress

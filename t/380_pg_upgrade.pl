@@ -37,7 +37,7 @@ sub newer_server
 }
 
 my $volume = create_volume('data', size => '3G');
-my $old    = new_node('old', volume => $volume, conf => "shared_buffers = 4MB\n");
+my $old    = new_node('old', volume => $volume, checksums => 0, conf => "shared_buffers = 4MB\n");
 $old->start;
 init_bank($old, 1);
 reach($old, 'active', "old, $major");

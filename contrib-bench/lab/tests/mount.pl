@@ -14,6 +14,7 @@ use File::Temp ();
 use IO::Handle;
 use POSIX ();
 use Test::More;
+use Time::HiRes ();
 
 plan skip_all => 'mounting needs root' if $> != 0;
 
@@ -128,6 +129,21 @@ ok(put($disk, 0, 'e' x 4096), '... once');
 run_ok("$lab/powerctl", $ctl, 'set', 'full', 'on');
 ok(!put($disk, 32 << 20, 'f' x 4096) && $!{ENOSPC}, 'a full disk: ENOSPC');
 isnt(system("$lab/powerctl $ctl set nonsense 1 2>/dev/null"), 0, 'an unknown setting is refused');
+run_ok("$lab/powerctl", $ctl, 'set', 'full', 'off');
+
+# Ten writes one after the other: a busy machine makes them slower, nothing faster.
+for my $pace ([ 'latency', 20_000, 4096, 0.2 ], [ 'iops', 50, 4096, 0.2 ], [ 'bandwidth', 1_000_000, 40_960, 0.4 ])
+{
+	my ($setting, $value, $bytes, $least) = @$pace;
+
+	run_ok("$lab/powerctl", $ctl, 'set', $setting, $value);
+	my $begin = Time::HiRes::time();
+	my $done = grep { put($disk, 0, 'g' x $bytes) } 1 .. 10;
+	my $took = Time::HiRes::time() - $begin;
+	is($done, 10, "$setting: ten writes");
+	cmp_ok($took, '>=', $least, "$setting $value: they take $least s at least");
+	run_ok("$lab/powerctl", $ctl, 'set', $setting, 0);
+}
 
 run_ok('fusermount3', '-u', "$work/raw");
 ok(wait_until_gone($ctl), 'it ends with the mount');

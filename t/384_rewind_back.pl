@@ -1,0 +1,102 @@
+
+# pg_rewind there and back: two servers change roles twice, and each former
+# primary is rewound, once from the running new primary (in a pause, which
+# pg_rewind asks for) and once from its files after a clean stop.  Before the
+# second one the former primary crashed: pg_rewind has it recover first, in
+# single-user mode, with the library.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_torn_free_xfs();
+
+my $volume = create_volume('data', size => '2G');
+my $one = new_node('one', volume => $volume, streaming => 1, checksums => 1,
+	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\n");
+$one->start;
+init_bank($one, 1);
+reach($one, 'active', 'one');
+$one->backup('base');
+my $two = node_from('two', $volume, $one, 'base', has_streaming => 1);
+$two->start;
+$one->wait_for_catchup($two);
+
+sub work
+{
+	my ($node, $transactions) = @_;
+	my $load = start_load($node);
+	wait_for_load($node, $transactions);
+	return $load;
+}
+
+# The standby takes over while the primary goes its own way and crashes.
+sub part
+{
+	my ($primary, $standby) = @_;
+	my $load = work($primary, 100);
+
+	$standby->promote;
+	reach($standby, 'active', $standby->name . ', promoted');
+	wait_for_load($primary, 100);
+	kill_cluster($primary);
+	stop_load($load);
+	stop_load(work($standby, 100));
+	return;
+}
+
+sub follow
+{
+	my ($node, $primary) = @_;
+
+	# a rewound server has its source's files
+	append_to_file($node->data_dir . '/postgresql.conf',
+		'port = ' . $node->port . "\nunix_socket_directories = '" . $node->host . "'\n");
+	unlink map { $node->data_dir . "/$_" } qw(standby.signal recovery.signal);
+	$node->enable_streaming($primary);
+	$node->set_standby_mode;
+	$node->start;
+	$primary->wait_for_catchup($node, 'replay', $primary->lsn('insert'));
+	balanced($node, $node->name . ', rewound');
+	is(now($node)->{mode_in_force}, 'direct', $node->name . ', rewound: pages are written atomically');
+	return;
+}
+
+# ---- there: from a running source -------------------------------------------------
+
+part($one, $two);
+my @rewind = ('pg_rewind', '-D', $one->data_dir, '--source-server', $two->connstr('postgres'), '--no-sync');
+command_fails_like(\@rewind, qr/"?full_page_writes"? must be enabled/, 'a source with images off is refused');
+$two->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+reach($two, 'paused', 'two');
+my $load = work($two, 20);
+command_ok(\@rewind, 'pg_rewind of a server that crashed while active, from a source that works');
+stop_load($load);
+$two->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
+reach($two, 'active', 'two');
+follow($one, $two);
+
+# ---- and back: from the files of a source that has stopped ---------------------------
+
+part($two, $one);
+stop_clean($one);
+command_ok([ 'pg_rewind', '-D', $two->data_dir, '--source-pgdata', $one->data_dir, '--no-sync' ],
+	'pg_rewind of the other one, from the files of a stopped source with images off');
+$one->start;
+reach($one, 'active', 'one');
+follow($two, $one);
+stop_load(work($one, 50));
+$one->wait_for_catchup($two, 'replay', $one->lsn('insert'));
+balanced($two, 'two, following again');
+$one->stop;
+$two->stop;
+command_ok([ 'pg_checksums', '--check', '-D', $_->data_dir ], $_->name . ': every page is whole') for $one, $two;
+
+done_testing();
