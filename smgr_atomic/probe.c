@@ -88,6 +88,39 @@ _Static_assert(sizeof(SaStatx) == 256, "struct statx is 256 bytes");
 #define SA_STATX_DIOALIGN		0x00002000U
 #define SA_STATX_WRITE_ATOMIC	0x00010000U
 
+/*
+ * struct xfs_fsop_geom_v1 of fs/xfs/libxfs/xfs_fs.h, which is ABI but in no
+ * header that a C library brings.
+ */
+typedef struct SaXfsGeometry
+{
+	uint32_t	blocksize,
+				rtextsize,
+				agblocks,
+				agcount,
+				logblocks,
+				sectsize,
+				inodesize,
+				imaxpct;
+	uint64_t	datablocks,
+				rtblocks,
+				rtextents,
+				logstart;
+	uint8_t		uuid[16];
+	uint32_t	sunit,
+				swidth;
+	int32_t		version;
+	uint32_t	flags,
+				logsectsize,
+				rtsectsize,
+				dirblocksize;
+} SaXfsGeometry;
+
+_Static_assert(sizeof(SaXfsGeometry) == 112, "struct xfs_fsop_geom_v1 is 112 bytes");
+
+#define SA_XFS_IOC_FSGEOMETRY		_IOR('X', 100, SaXfsGeometry)
+#define SA_XFS_GEOMETRY_REFLINK		(1U << 20)
+
 /* What check_hazards() and others need to know about the place. */
 typedef struct Place
 {
@@ -95,6 +128,10 @@ typedef struct Place
 	unsigned	kernel_major,
 				kernel_minor,
 				kernel_patch;
+	uint64_t	partition_start;	/* in sectors of 512 bytes; 0 = none */
+	bool		misaligned;		/* which the device's atomic unit does not bear */
+	bool		realtime;		/* files go to the realtime device of XFS */
+	SaXfsGeometry xfs;			/* all 0 where it is not XFS */
 } Place;
 
 static const char *const verdict_names[] = {"none", "software", "hardware"};
@@ -266,32 +303,70 @@ has_option(const Place *place, const char *option)
 	return strstr(place->mount_options, wanted) != NULL;
 }
 
-/*
- * The block device's own promise, from sysfs.  A partition has no queue of
- * its own; its parent directory has.  Returns 0 where there is none.
- */
-static uint32_t
-read_device_unit(const SaStatx *stx)
+/* One number of a file in the device's directory in sysfs, 0 if there is none. */
+static uint64_t
+read_device_number(const SaStatx *stx, const char *name)
 {
-	static const char *const where[] = {"queue", "../queue"};
+	char		path[128];
+	FILE	   *file;
+	unsigned long long number = 0;
 
-	for (int i = 0; i < 2; i++)
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", stx->dev_major, stx->dev_minor, name);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	fclose(file);
+	return number;
+}
+
+/* A limit of its queue.  A partition has none of its own, its parent has. */
+static uint32_t
+read_queue_limit(const SaStatx *stx, const char *name)
+{
+	char		file[64];
+	uint64_t	limit;
+
+	snprintf(file, sizeof(file), "queue/%s", name);
+	limit = read_device_number(stx, file);
+	if (limit == 0)
 	{
-		char		path[128];
-		FILE	   *file;
-		unsigned	bytes = 0;
-
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/atomic_write_unit_max_bytes",
-				 stx->dev_major, stx->dev_minor, where[i]);
-		file = fopen(path, "re");
-		if (file == NULL)
-			continue;
-		if (fscanf(file, "%u", &bytes) != 1)
-			bytes = 0;
-		fclose(file);
-		return bytes;
+		snprintf(file, sizeof(file), "../queue/%s", name);
+		limit = read_device_number(stx, file);
 	}
-	return 0;
+	return (uint32_t) limit;
+}
+
+/*
+ * The block device's own promise, and whether its partition lets it through:
+ * the kernel's rule is that of bdev_can_atomic_write() in block/bdev.c.
+ */
+static void
+read_device(const SaStatx *stx, SaProbe *probe, Place *place)
+{
+	uint32_t	unit = read_queue_limit(stx, "atomic_write_unit_min_bytes");
+	uint32_t	boundary = read_queue_limit(stx, "atomic_write_boundary_bytes");
+
+	probe->device_unit_max = read_queue_limit(stx, "atomic_write_unit_max_bytes");
+	place->partition_start = read_device_number(stx, "start");
+	if (boundary > unit)
+		unit = boundary;
+	place->misaligned = unit != 0 && place->partition_start * 512 % unit != 0;
+}
+
+/* What XFS tells of itself and of the trial file. */
+static void
+read_xfs(int fd, const SaProbe *probe, Place *place)
+{
+	struct fsxattr attr;
+
+	if (strcmp(probe->filesystem, "xfs") != 0)
+		return;
+	if (ioctl(fd, SA_XFS_IOC_FSGEOMETRY, &place->xfs) != 0)
+		memset(&place->xfs, 0, sizeof(place->xfs));
+	place->realtime = ioctl(fd, FS_IOC_FSGETXATTR, &attr) == 0 &&
+		(attr.fsx_xflags & FS_XFLAG_REALTIME) != 0;
 }
 
 static void
@@ -315,39 +390,72 @@ kernel_at_least(const Place *place, unsigned major, unsigned minor, unsigned pat
 	return place->kernel_patch >= patch;
 }
 
+static void
+explain_ext4(SaProbe *probe, const Place *place, uint32_t page_size)
+{
+	const SaLimits *limits = &probe->limits;
+
+	if (has_option(place, "data=journal"))
+		REFUSE(probe, "ext4 data=journal silently loses the guarantee; mount without data=journal");
+	else if (limits->unit_max >= page_size && limits->dio_mem_align == 0)
+		REFUSE(probe, "no direct I/O on this ext4 directory (data journalling by chattr +j or tune2fs -o journal_data, verity or inline data), which silently loses the guarantee");
+	else if (probe->device_unit_max < page_size)
+		REFUSE(probe, "ext4 has no software path and the device promises %u bytes; use XFS with reflink=1, or a device with an atomic unit of %u",
+			   probe->device_unit_max, page_size);
+	else if (!kernel_at_least(place, 6, 16, 0))
+		REFUSE(probe, "ext4 on kernel %u.%u: writes of several blocks are atomic from 6.16",
+			   place->kernel_major, place->kernel_minor);
+	else if (place->misaligned)
+		REFUSE(probe, "the partition starts at sector %llu, so that the device's atomic unit of %u bytes cannot be used; make it start at a multiple of 2048, or use XFS with reflink=1",
+			   (unsigned long long) place->partition_start, probe->device_unit_max);
+	else
+		REFUSE(probe, "ext4 without bigalloc: largest atomic unit is %u; recreate with mkfs.ext4 -O bigalloc -C 16384",
+			   limits->unit_max);
+}
+
+/*
+ * XFS on a device with atomic units gives no larger unit than divides the size
+ * of its allocation groups, in software either (xfs_calc_group_awu_max()).
+ */
+static void
+explain_xfs(SaProbe *probe, const Place *place, uint32_t page_size)
+{
+	uint64_t	group = (uint64_t) place->xfs.agblocks * place->xfs.blocksize;
+
+	if (!kernel_at_least(place, 6, 16, 0))
+		REFUSE(probe, "XFS on kernel %u.%u: writes of several blocks are atomic from 6.16 (use 6.18 or newer)",
+			   place->kernel_major, place->kernel_minor);
+	else if (place->realtime)
+		REFUSE(probe, "files here go to the realtime device of XFS: largest atomic unit is %u; clear that with xfs_io -c 'chattr -t' before files are made",
+			   probe->limits.unit_max);
+	else if (place->xfs.blocksize != 0 && (place->xfs.flags & SA_XFS_GEOMETRY_REFLINK) == 0)
+		REFUSE(probe, "XFS without reflink: largest atomic unit is %u; recreate with mkfs.xfs -m reflink=1",
+			   probe->limits.unit_max);
+	else if (group % page_size != 0)
+		REFUSE(probe, "XFS allocation groups of %llu bytes are not a multiple of %u: largest atomic unit is %u; recreate with mkfs.xfs -d agsize=%llum",
+			   (unsigned long long) group, page_size, probe->limits.unit_max,
+			   (unsigned long long) (group >> 20) + 1);
+	else
+		REFUSE(probe, "largest atomic unit on this XFS is %u bytes, a page is %u",
+			   probe->limits.unit_max, page_size);
+}
+
 /*
  * Why the limits do not allow a page, said so that a person can act on it.
  */
 static void
 explain_limits(SaProbe *probe, const Place *place, uint32_t page_size)
 {
-	const SaLimits *limits = &probe->limits;
-
 	if (!kernel_at_least(place, 6, 11, 0))
 		REFUSE(probe, "kernel %u.%u is older than 6.11 and has no atomic writes",
 			   place->kernel_major, place->kernel_minor);
-	else if (strcmp(probe->filesystem, "ext4") == 0 && has_option(place, "data=journal"))
-		REFUSE(probe, "ext4 data=journal silently loses the guarantee; mount without data=journal");
-	else if (limits->unit_max >= page_size && limits->dio_mem_align == 0)
-		REFUSE(probe, "no direct I/O on this %s directory (data journalling, verity or inline data), which silently loses the guarantee",
-			   probe->filesystem);
-	else if (strcmp(probe->filesystem, "ext4") == 0 && probe->device_unit_max >= page_size)
-		REFUSE(probe, "ext4 without bigalloc: largest atomic unit is %u; recreate with mkfs.ext4 -O bigalloc -C 16384",
-			   limits->unit_max);
 	else if (strcmp(probe->filesystem, "ext4") == 0)
-		REFUSE(probe, "ext4 has no software path and the device promises %u bytes; use XFS with reflink=1, or a device with an atomic unit of %u",
-			   probe->device_unit_max, page_size);
-	else if (strcmp(probe->filesystem, "xfs") == 0 && !kernel_at_least(place, 6, 16, 0))
-		REFUSE(probe, "XFS on kernel %u.%u: writes of several blocks are atomic from 6.16 (use 6.18 or newer)",
-			   place->kernel_major, place->kernel_minor);
-	else if (strcmp(probe->filesystem, "xfs") == 0 && limits->unit_max != 0)
-		REFUSE(probe, "XFS without reflink, or with an allocation group size that is not a multiple of %u bytes: largest atomic unit is %u; recreate with mkfs.xfs -m reflink=1",
-			   page_size, limits->unit_max);
+		explain_ext4(probe, place, page_size);
 	else if (strcmp(probe->filesystem, "xfs") == 0)
-		REFUSE(probe, "XFS without reflink on a device without atomic writes: statx reports 0; recreate with mkfs.xfs -m reflink=1");
-	else if (limits->unit_max != 0)
+		explain_xfs(probe, place, page_size);
+	else if (probe->limits.unit_max != 0)
 		REFUSE(probe, "largest atomic unit on this %s is %u bytes, a page is %u",
-			   probe->filesystem, limits->unit_max, page_size);
+			   probe->filesystem, probe->limits.unit_max, page_size);
 	else
 		REFUSE(probe, "no guarantee: statx reports no atomic writes on %s; use XFS with reflink=1 (kernel 6.18 or newer)",
 			   probe->filesystem);
@@ -475,6 +583,11 @@ judge(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 	}
 	if (check_hazards(probe, place))
 		return;
+	if (strcmp(probe->filesystem, "overlay") == 0)
+	{
+		REFUSE(probe, "overlayfs repeats what the filesystem below it promises and refuses such writes; use a directory of that filesystem itself (a volume, not a layer of a container)");
+		return;
+	}
 	if (!is_xfs && !is_ext4)
 	{
 		REFUSE(probe, "%s advertises atomic writes, but this library has not been proven on it; use XFS or ext4",
@@ -494,6 +607,9 @@ judge(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 	else if (probe->verdict == SA_VERDICT_HARDWARE)
 		set_text(probe->reason, "device writes up to %u bytes atomically",
 				 is_ext4 ? probe->limits.unit_max : probe->limits.unit_max_opt);
+	else if (place->misaligned)
+		set_text(probe->reason, "XFS copy-on-write, up to %u bytes atomically; the partition starts at sector %llu, so that the device's own unit of %u bytes cannot be used",
+				 probe->limits.unit_max, (unsigned long long) place->partition_start, probe->device_unit_max);
 	else
 		set_text(probe->reason, "XFS copy-on-write, up to %u bytes atomically",
 				 probe->limits.unit_max);
@@ -563,7 +679,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	if (rc == 0)
 	{
 		find_mount(stx.mnt_id, probe, &place);
-		probe->device_unit_max = read_device_unit(&stx);
+		read_device(&stx, probe, &place);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -583,6 +699,8 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 		goto done;
 	}
 	rc = fd < 0 ? -errno : statx_fd(fd, &stx);
+	if (rc == 0)
+		read_xfs(fd, probe, &place);
 	if (fd >= 0)
 		close(fd);
 	probe->transient = is_transient(-rc);

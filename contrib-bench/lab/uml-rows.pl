@@ -7,7 +7,7 @@
 # Rows with a server go on: a server works, the filesystem is shut down under
 # it, mounted again, recovered and verified (uml-server.pl).
 #
-# Usage: uml-rows.pl --results DIR [--no-server] [ROW ...]
+# Usage: uml-rows.pl --results DIR [--servers ROW,...] [ROW ...]
 #        uml-rows.pl --results DIR --killed work|verify DISK
 #        uml-rows.pl --list
 # One JSON object for each row is appended to DIR/rows when the row has ended.
@@ -208,7 +208,7 @@ my @rows = (
 	});
 
 my %option;
-GetOptions(\%option, 'list', 'results=s', 'no-server', 'killed=s') && ($option{list} || $option{results})
+GetOptions(\%option, 'list', 'results=s', 'servers=s', 'killed=s') && ($option{list} || $option{results})
   or die "see the head of $0\n";
 if ($option{list})
 {
@@ -224,7 +224,12 @@ if ($option{killed})
 }
 my %wanted = map { $_ => 1 } @ARGV;
 @rows = grep { $wanted{ $_->{name} } } @rows if @ARGV;
-make_golden() if !$option{'no-server'} && grep { $_->{server} } @rows;
+if (defined $option{servers})
+{
+	my %server = map { $_ => 1 } split /,/, $option{servers};
+	$_->{server} &&= $server{ $_->{name} } for @rows;
+}
+make_golden() if grep { $_->{server} } @rows;
 for my $row (@rows)
 {
 	open my $results, '>>', "$option{results}/rows" or die "$option{results}: $!\n";
@@ -262,7 +267,7 @@ sub try_row
 	$directory = $row->{prepare}->(MOUNT) if $row->{prepare};
 	check_verdict($row, $seen, $directory);
 	check_trial($row, $seen, $directory);
-	check_server($row, $seen) if $row->{server} && !$option{'no-server'};
+	check_server($row, $seen) if $row->{server};
 	return;
 }
 
