@@ -63,7 +63,10 @@ sub work
 		})
 	  && !$run->has_ended
 	  or die 'the server does not work: ' . $run->log_text . "\n";
-	SmgrAtomic::Crash::run_command([ 'touch', "$run->{dir}/ready", "$run->{outside}/ready" ]);
+	for my $directory ($run->{dir}, $run->{outside})
+	{
+		open my $fh, '>', "$directory/ready" or die "$directory/ready: $!\n";
+	}
 	SmgrAtomic::Crash::wait_for(600, sub { $run->has_ended });
 	$run->kill_server;
 	$run->end_clients;
