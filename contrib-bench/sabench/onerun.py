@@ -25,6 +25,7 @@ class Run:
 
     def record(self):
         """Do it all; returns the record."""
+        began = time.monotonic()
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self.progress.say('restoring the data')
@@ -41,6 +42,7 @@ class Run:
             finally:
                 self.place.unlimit()
         record['machine']['background_cpu'] = background
+        record['elapsed_s'] = time.monotonic() - began
         record['figures'].update(figures.extents(record['extents']))
         record['figures'].update(figures.recovery(record['recovery']))
         return record

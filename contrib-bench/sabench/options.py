@@ -16,7 +16,7 @@ from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
 COPY_MB_PER_SECOND = 400    # for estimates of time only, as the next one
-TASK_SECONDS = 10
+TASK_SECONDS = 6
 TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
 
 
@@ -116,11 +116,11 @@ class Plan:
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
         prepare = 8 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
         if self.task:
-            return prepare, copy + 10 + self.repeat * TASK_SECONDS
+            return prepare, copy + 8 + self.repeat * TASK_SECONDS
         drain = 0 if self.no_drain else 4
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
-        return prepare, copy + 9 + self.warmup + self.duration + drain + more
+        return prepare, copy + 7 + self.warmup + self.duration + drain + more
 
     def total_seconds(self):
         prepare, run = self.estimates()
@@ -170,8 +170,12 @@ def megabytes(text):
 def _add_what(parser):
     what = parser.add_argument_group('what to compare')
     what.add_argument('--profile', metavar='NAME', help='start from these options')
+    what.add_argument('--full', action='store_true',
+                      help='everything, in under 90 minutes: the same as --suite full')
     what.add_argument('--quick', action='store_true',
-                      help='the profile "quick": does it work? no conclusions')
+                      help='a look at the most important, in under 10: --suite quick')
+    what.add_argument('--suite', metavar='NAME',
+                      help='the comparisons of suites/NAME.conf; other options go to each of them')
     what.add_argument('--arms', metavar='A,B,...',
                       help='first one is what the others are compared with (%(default)s)')
     what.add_argument('--rounds', type=int, metavar='N',
@@ -254,6 +258,10 @@ def _add_run(parser):
     run.add_argument('--dry-run', action='store_true', help='print the plan and its time')
     run.add_argument('--resume', metavar='DIR',
                      help='finish the run whose results are in DIR; takes no other option')
+    run.add_argument('--readme', metavar='DIR',
+                     help='measure nothing: put the results in DIR into a Markdown file, between '
+                     '"<!-- result:begin -->" and "<!-- result:end -->"')
+    run.add_argument('--readme-file', metavar='FILE', default='README.md', help='(%(default)s)')
 
 
 def _parser():
@@ -265,7 +273,8 @@ files on the same volume and take turns in each round, so that noise shows as sp
         epilog=f'''arms:     {", ".join(profiles.names("arms"))}
 disks:    {", ".join(profiles.names("disks"))}
 profiles: {", ".join(profiles.names("profiles"))}
-Each is a small file in contrib-bench/arms, disks and profiles. Exit status: 0 done,
+suites:   {", ".join(profiles.names("suites"))}
+Each is a small file in contrib-bench/arms, disks, profiles and suites. Exit status: 0 done,
 1 failed, 2 wrong options, 130 interrupted (--resume continues).''')
     _add_what(parser)
     _add_load(parser)
@@ -300,23 +309,23 @@ def parse(argv):
     plain = dataclasses.asdict(Plan(jobs=min(os.cpu_count() or 1, 8)))
     _defaults(parser, plain)
     first = parser.parse_args(argv)
+    if first.readme:
+        return None, first
     if first.resume:
         extra = [word for word in argv
                  if word.startswith('-') and not word.startswith('--resume')]
         if extra:
             raise PlanError('--resume takes no other option: the plan is in the directory')
+        if (pathlib.Path(first.resume) / 'suite.json').exists():
+            return None, first
         plan = Plan.load(pathlib.Path(first.resume) / 'plan.json')
         plan.results = str(pathlib.Path(first.resume))
         return plan, first
-    profile = first.profile or ('quick' if first.quick else '')
-    if profile:
-        _defaults(parser, profiles.options(profile))
-    if first.profile and first.quick:
-        _defaults(parser, {key: value for key, value in profiles.options('quick').items()
-                           if key in ('scale', 'duration', 'warmup', 'rounds')})
+    if first.profile:
+        _defaults(parser, profiles.options(first.profile))
     arguments = parser.parse_args(argv)
     values = {item.name: getattr(arguments, item.name) for item in dataclasses.fields(Plan)}
-    values['profile'] = profile
+    values['profile'] = first.profile
     plan = Plan(**values)
     if not plan.results:
         stamp = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')

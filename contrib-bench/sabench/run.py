@@ -8,8 +8,8 @@ import shutil
 import signal
 import sys
 
-from . import (fio, library, load, measure, onerun, options, pictures, report, server, standby, task,
-               volume)
+from . import (fio, library, load, measure, onerun, options, page, pictures, readme, report, server,
+               standby, suite, task, volume)
 from .profiles import ProfileError
 from .progress import Progress
 
@@ -27,34 +27,66 @@ def main(argv):
     for name in [name for name in os.environ if name.startswith('PG') and name != 'PG_CONFIG']:
         del os.environ[name]
     try:
-        plan, arguments = options.parse(argv)
-        if arguments.dry_run:
-            print(options.describe(plan))
-            return 0
-        options.check_machine(plan)
+        return _dispatch(argv)
     except (options.PlanError, ProfileError, OSError) as error:
         print(f'bench: {error}', file=sys.stderr)
         return 2
-    return _guarded(Comparison(plan))
 
 
-def _guarded(comparison):
-    """Run a comparison; whatever happens, clean up and say how to go on."""
+def _dispatch(argv):
+    """One comparison, a suite of them, or only a part of a README."""
+    name, results, words = suite.asked(argv)
+    if name:
+        return _suite(suite.Suite.from_file(name, results, words), '--dry-run' in words)
+    plan, arguments = options.parse(argv)
+    if arguments.readme:
+        readme.write(arguments.readme, arguments.readme_file)
+        return 0
+    if arguments.resume and (pathlib.Path(arguments.resume) / 'suite.json').exists():
+        return _suite(suite.Suite.from_results(arguments.resume), False)
+    if arguments.dry_run:
+        print(options.describe(plan))
+        return 0
+    options.check_machine(plan)
+    comparison = Comparison(plan)
+    return _guarded(comparison.run, comparison.results)
+
+
+def _suite(todo, dry_run):
+    print(todo.describe())
+    if dry_run:
+        return 0
+    options.check_machine(next(iter(todo.plans.values())))
+    todo.save()
+    return _guarded(lambda: todo.run(Comparison, (*ERRORS, ProfileError, OSError)), todo.results)
+
+
+def _guarded(work, results):
+    """Do work; whatever happens, clean up and say how to go on."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        comparison.run()
-        return 0
+        status = work() or 0
     except ERRORS as error:
-        comparison.progress.note(f'bench: {error}')
+        print(f'\nbench: {error}', file=sys.stderr)
         status = 1
     except Interrupted as signalled:
-        comparison.progress.note(f'bench: interrupted by {signalled}')
+        print(f'\nbench: interrupted by {signalled}', file=sys.stderr)
         status = 130
     finally:
-        comparison.hand_over()
-    comparison.progress.note(f'bench: continue with --resume {comparison.results}')
+        _hand_over(results)
+    if status:
+        print(f'bench: continue with --resume {results}', file=sys.stderr)
     return status
+
+
+def _hand_over(results):
+    """Give the results to the user behind sudo."""
+    if os.getuid() == 0 and 'SUDO_UID' in os.environ and results.exists():
+        uid, gid = int(os.environ['SUDO_UID']), int(os.environ['SUDO_GID'])
+        for base, _, files in os.walk(results):
+            for name in ['.', *files]:
+                os.chown(os.path.join(base, name), uid, gid, follow_symlinks=False)
 
 
 def _interrupt(number, _frame):
@@ -92,7 +124,7 @@ class Comparison:
 
     def _open_results(self):
         self.results.mkdir(parents=True, exist_ok=True)
-        if not (self.results / 'plan.json').exists():
+        if not (self.results / 'command.txt').exists():
             self.plan.save(self.results / 'plan.json')
             (self.results / 'command.txt').write_text(self.plan.command() + '\n')
             for name in ('setup', 'prepare', 'script', 'task'):
@@ -118,14 +150,6 @@ class Comparison:
             found = fio.measure(self.place, self.plan.disk(), self.plan.fio_seconds,
                                 self.progress.say)
             onerun.write_json(target, found)
-
-    def hand_over(self):
-        """Give the results to the user behind sudo."""
-        if os.getuid() == 0 and 'SUDO_UID' in os.environ and self.results.exists():
-            uid, gid = int(os.environ['SUDO_UID']), int(os.environ['SUDO_GID'])
-            for base, directories, files in os.walk(self.results):
-                for name in ['.', *directories, *files]:
-                    os.chown(os.path.join(base, name), uid, gid, follow_symlinks=False)
 
     # ---- initial data ----
 
@@ -196,10 +220,11 @@ class Comparison:
     # ---- afterwards ----
 
     def _report(self):
-        records = [json.loads(self._record(number, arm).read_text())
-                   for number in range(1, self.plan.rounds + 1) for arm in self.plan.arm_list()]
-        picture = pictures.tps_over_time(self.plan, records, self.results)
-        environment = json.loads((self.results / 'environment.json').read_text())
-        print(report.write(self.plan, records, environment, self.results))
-        print(f'\npicture  {picture}\n         {picture.with_suffix(".png")}\n'
-              f'results  {self.results}')
+        result = page.load(self.results)
+        picture = pictures.tps_over_time(self.plan, result.records, self.results)
+        print(report.write(self.plan, result.records, result.environment, self.results))
+        page.write([result], self.results / 'report.html', self.plan.load_title())
+        print(f'\nreport   {self.results / "report.html"}')
+        if picture:
+            print(f'picture  {picture}\n         {picture.with_suffix(".png")}')
+        print(f'results  {self.results}')

@@ -73,7 +73,7 @@ def count_images(lines):
 def _waldump(programs, directory, begin, end, *options):
     """pg_waldump's output; that the WAL ends where we stop it is no error."""
     return subprocess.run(
-        [str(programs / 'pg_waldump'), '-q', '-p', str(directory), '-s', lsn(begin), '-e', lsn(end),
+        [str(programs / 'pg_waldump'), '-p', str(directory), '-s', lsn(begin), '-e', lsn(end),
          *options], text=True, capture_output=True, errors='replace', check=False).stdout
 
 

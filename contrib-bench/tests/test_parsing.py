@@ -170,7 +170,7 @@ class Options(unittest.TestCase):
                 options.parse(words)
 
     def test_command_repeats_the_plan(self):
-        plan, _ = options.parse(['--quick', '--set', 'a=1', '--set', 'b=x y', '--no-drain',
+        plan, _ = options.parse(['--profile', 'quick', '--set', 'a=1', '--set', 'b=x y', '--no-drain',
                                  '--initdb-options=--data-checksums -g'])
         words = shlex.split(plan.command())[2:]
         again, _ = options.parse(words)
@@ -183,7 +183,7 @@ class Options(unittest.TestCase):
                          [['stock', 'unsafe'], ['unsafe', 'stock'], ['stock', 'unsafe']])
 
     def test_plan_survives_the_file(self):
-        plan, _ = options.parse(['--quick', '--set', 'a=1'])
+        plan, _ = options.parse(['--profile', 'quick', '--set', 'a=1'])
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / 'plan.json'
             plan.save(path)

@@ -1,0 +1,115 @@
+"""What a comparison shows: gains, losses and how near the unsafe bound, with intervals."""
+
+from dataclasses import dataclass
+
+from . import report, statistics
+
+# Where smgr_atomic can lose, and why.  {..} are figures of the arm.
+WHY = {
+    'tps': 'a page written directly is an operation of its own on the disk and, with XFS '
+           'copy-on-write, some 50 µs of processor time; the page cache merges neighbours and '
+           'writes later',
+    'second_cv': 'the pool fills up while a checkpoint writes',
+    'second_sd': 'the pool fills up while a checkpoint writes',
+    'second_min': 'the pool fills up while a checkpoint writes',
+    'p50_ms': 'see TPS', 'p95_ms': 'see TPS', 'p99_ms': 'sessions wait for room in the pool',
+    'p999_ms': 'sessions wait for room in the pool',
+    'server_cpu_us': 'the pool copies pages and the kernel\'s copy-on-write works in the writers',
+    'machine_cpu_us': 'XFS copy-on-write',
+    'drained_bytes_per_transaction': 'the page cache merges several writes of one page before they '
+                                     'reach the disk; direct writes reach it each time',
+    'data_bytes_per_page': 'XFS writes its log for each copy-on-write',
+    'read_after_mb_s': 'copy-on-write leaves the file in {extents_after} extents',
+    'ready_s': 'see redo', 'redo_us': 'see redo',
+    'redo_s': 'redo reads pages from disk that full-page images would have brought '
+              '(recovery_prefetch reads ahead)',
+    'task_s': 'pages leave at the pace of copy-on-write; in stock they wait in the page cache',
+    'task_durable_s': 'pages leave at the pace of copy-on-write',
+    'task_pages_per_s': 'copy-on-write limits the pages per second; stock\'s go to the page cache first',
+}
+SMALLEST = 0.01             # a difference below this is not worth a line
+
+
+@dataclass
+class Result:
+    """One comparison as read back from its directory."""
+    name: str
+    plan: object
+    records: list
+    environment: dict
+    summary: dict
+    fio: list
+    directory: object
+
+
+def ours(plan):
+    """Arms that run the product as it is."""
+    return [arm for arm in plan.arm_list() if arm.library and not arm.warning]
+
+
+def unsafe(plan):
+    """The arm that is stock without images, or None."""
+    return next((arm for arm in plan.arm_list()
+                 if arm.full_page_writes == 'off' and not arm.library), None)
+
+
+def losses(result):
+    """Sentences about what smgr_atomic does worse than the first arm, its interval beyond 1."""
+    found = []
+    for arm in ours(result.plan):
+        for key, reason in WHY.items():
+            entry, metric = result.summary[arm.name].get(key), report.METRICS[key]
+            if entry and lost(entry, metric):
+                figures = {name: f'{value["median"]:,.0f}'
+                           for name, value in result.summary[arm.name].items() if value}
+                found.append(f'{arm.title}: {metric_name(metric)} '
+                             f'{report.claim_text(entry, metric)}: {reason.format_map(figures)}')
+    return found
+
+
+def metric_name(metric):
+    """The label with its section where the label says too little alone."""
+    section = next(title for title, metrics in report.SECTIONS if metric in metrics)
+    alone = section in ('Throughput', 'Time of one repetition', 'Largest file')
+    return metric.label if alone else f'{section}: {metric.label}'
+
+
+def lost(entry, metric):
+    """Whether the interval of the ratio lies on the wrong side of 1, by more than SMALLEST."""
+    ratio = entry.get('ratio')
+    shown = statistics.verdict(ratio)
+    wrong = {'more': 'less', 'less': 'more'}.get(metric.better)
+    return shown == wrong and abs(ratio['median'] - 1) > SMALLEST
+
+
+def against(result, key, arm, base):
+    """The ratio of two arms of a comparison, as an entry that claim_text() understands."""
+    def rounds(name):
+        return {record['round']: record['figures'].get(key) for record in result.records
+                if record['arm'] == name}
+
+    return {'ratio': statistics.ratio(rounds(arm.name), rounds(base.name))}
+
+
+HEADLINE = (('wal_per_transaction', 'WAL per transaction'), ('tps', 'TPS'),
+            ('second_cv', 'variation of TPS'), ('second_min', 'slowest second'),
+            ('p99_ms', 'p99 latency'))
+TASK_HEADLINE = (('task_s', 'statement'), ('task_durable_s', 'until on disk'),
+                 ('wal_bytes', 'WAL'))
+
+
+def headline(result):
+    """For each arm of ours: (arm, {title: claim against stock}, TPS or speed against unsafe)."""
+    keys = TASK_HEADLINE if result.plan.task else HEADLINE
+    bound = unsafe(result.plan)
+    rows = []
+    for arm in ours(result.plan):
+        if arm.name == result.plan.arm_list()[0].name:
+            continue
+        cells = {title: report.claim_text(result.summary[arm.name].get(key), report.METRICS[key])
+                 for key, title in keys}
+        key = 'task_s' if result.plan.task else 'tps'
+        near = report.claim_text(against(result, key, arm, bound), report.METRICS[key]) \
+            if bound else ''
+        rows.append((arm, cells, near))
+    return rows

@@ -1,0 +1,246 @@
+"""The HTML report: one file, no script, no network, light and dark."""
+
+import html
+import json
+import pathlib
+
+from . import claims, options, report, statistics, svg, wal
+
+STYLE = '''
+:root { color-scheme: light dark; --ink: #1f2328; --soft: #5b6470; --line: #d5dae0; --page: #ffffff;
+  --box: #f5f7f9; --bad: #b3261e; --good: #1a6f3c; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --soft: #9aa4af; --line: #363d46;
+  --page: #14181d; --box: #1c2229; --bad: #ff8a80; --good: #7bd39b; } }
+body { background: var(--page); color: var(--ink); max-width: 1080px; margin: 2em auto; padding: 0 1em;
+  font: 15px/1.5 system-ui, "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.6em; } h2 { font-size: 1.25em; margin: 2.2em 0 .4em; border-top: 1px solid var(--line);
+  padding-top: 1em; } h3 { font-size: 1em; margin: 1.4em 0 .2em; }
+table { border-collapse: collapse; font-size: 13px; margin: .6em 0; } .wide { overflow-x: auto; }
+th, td { padding: 3px 9px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; } tr.section td { font-weight: 600; padding-top: .8em; }
+svg { width: 100%; height: auto; background: var(--box); border-radius: 6px; }
+svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; } svg text.unit { fill: var(--soft); }
+svg .grid { stroke: var(--line); } svg .frame { stroke: var(--soft); stroke-dasharray: 3 3; }
+svg .whisker { stroke: var(--ink); stroke-width: 1.3; }
+.note, .ratio { color: var(--soft); font-size: 12.5px; } .ratio { display: block; }
+.loss { color: var(--bad); } .gain { color: var(--good); } .noisy { color: var(--bad); font-weight: 600; }
+.part { display: inline-block; width: 13px; height: 10px; background: var(--soft); margin: 0 3px 0 10px; }
+pre { background: var(--box); padding: .7em; border-radius: 6px; overflow-x: auto; font-size: 12.5px; }
+'''
+
+
+def load(directory):
+    """Read a comparison back from its directory."""
+    directory = pathlib.Path(directory)
+    plan = options.Plan.load(directory / 'plan.json')
+    plan.results = str(directory)
+    records = [json.loads(path.read_text())
+               for path in sorted(directory.glob('runs/*/run.json'))]
+    environment = json.loads((directory / 'environment.json').read_text())
+    fio = directory / 'fio.json'
+    return claims.Result(directory.name, plan, records, environment,
+                         report.summarise(plan, records),
+                         json.loads(fio.read_text()) if fio.exists() else [], directory)
+
+
+def write(results, target, title, unfinished=()):
+    """Write the report of some comparisons."""
+    first = results[0]
+    parts = ['<!DOCTYPE html><html lang="en"><meta charset="utf-8">',
+             '<meta name="viewport" content="width=device-width">',
+             f'<title>{html.escape(title)}</title><style>{STYLE}</style>',
+             f'<h1>{html.escape(title)}</h1>',
+             f'<p>{html.escape(report.conditions(first.plan, first.environment)[1])}</p>',
+             _noise(results), _unfinished(unfinished), _losses(results), _headlines(results),
+             _baselines(results)]
+    parts += [_comparison(result) for result in results]
+    target.write_text('\n'.join(parts) + '</html>\n')
+
+
+def _list(lines, kind=''):
+    return '<ul>' + ''.join(f'<li class="{kind}">{html.escape(line)}</li>' for line in lines) + '</ul>'
+
+
+def _noise(results):
+    lines = [f'{result.name}: {line}' for result in results for line in report.noise_of(result.records)]
+    return _list(lines, 'noisy') if lines else ''
+
+
+def _unfinished(names):
+    return f'<p class="noisy">Not finished: {html.escape(", ".join(names))}.</p>' if names else ''
+
+
+def _losses(results):
+    lines = [f'{result.name}: {line}' for result in results for line in claims.losses(result)]
+    if not lines:
+        return '<h2>Where smgr_atomic loses</h2><p>Nowhere that these rounds could show.</p>'
+    return '<h2>Where smgr_atomic loses</h2>' + _list(lines, 'loss')
+
+
+def _headlines(results):
+    """Two tables: loads and timed statements."""
+    parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison '
+             '(stock with full-page images unless said otherwise), round by round, with the interval '
+             'of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
+             'against stock with images off.</p>']
+    for tasks, keys in ((False, claims.HEADLINE), (True, claims.TASK_HEADLINE)):
+        chosen = [result for result in results if bool(result.plan.task) == tasks]
+        if not chosen:
+            continue
+        titles = ['comparison', 'disk', 'arm', *(title for _, title in keys), 'of the unsafe bound']
+        parts.append('<div class="wide"><table><tr>' + ''.join(f'<th>{title}</th>' for title in titles)
+                     + '</tr>')
+        for result in chosen:
+            for arm, cells, near in claims.headline(result):
+                words = [result.name, result.plan.disk().title, arm.title, *cells.values(), near]
+                parts.append('<tr>' + ''.join(f'<td>{html.escape(word)}</td>' for word in words)
+                             + '</tr>')
+        parts.append('</table></div>')
+    return ''.join(parts)
+
+
+def _baselines(results):
+    """What the disk can do, for each comparison that measured it."""
+    parts, seen = [], set()
+    for result in results:
+        disk = result.plan.disk().title
+        if not result.fio or disk in seen:
+            continue
+        seen.add(disk)
+        rows = [(job['title'], '#7d8fa3', [(job.get('iops', 0), 'writes')], None, _fio_note(job))
+                for job in result.fio]
+        parts.append(f'<h3>{html.escape(disk)}</h3>'
+                     + svg.bars(rows, '8 KiB writes per second', 'what the disk can do'))
+    if not parts:
+        return ''
+    return ('<h2>What the disk can do by itself</h2><p class="note">Random 8 KiB overwrites of one file of '
+            '1 GiB on the same volume, before any server ran (fio; atomic ones by atomicwrite, io_uring, '
+            'where fio cannot).</p>' + ''.join(parts))
+
+
+def _fio_note(job):
+    if 'refused' in job:
+        return 'refused: ' + job['refused']
+    return f'{job["iops"]:,.0f}/s, {job["cpu_us"]:.0f} µs CPU'
+
+
+def _comparison(result):
+    plan = result.plan
+    head = report.conditions(plan, result.environment)[0]
+    parts = [f'<h2 id="{html.escape(result.name)}">{html.escape(result.name)}</h2>',
+             f'<p class="note">{html.escape(head)}</p>']
+    if plan.task:
+        parts.append(_task_bars(result))
+    else:
+        parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
+                  '<h3>Latency</h3>', svg.latency(plan, result.records)]
+    parts += [_wal_bars(result), _write_bars(result), _images(result), _table(result),
+              f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']
+    return '\n'.join(parts)
+
+
+def _median(result, arm, key):
+    entry = result.summary[arm.name].get(key)
+    return entry['median'] if entry else 0
+
+
+def _span(result, arm, key):
+    entry = result.summary[arm.name].get(key)
+    return entry and entry['interval']
+
+
+def _bars(result, key, parts, unit, label, note='{:,.0f}'):
+    """A bar for each arm that has a figure; parts(arm) gives its pieces."""
+    rows = [(arm.title, arm.colour, parts(arm), _span(result, arm, key),
+             note.format(_median(result, arm, key)) + (' UNSAFE' if arm.warning else ''))
+            for arm in result.plan.arm_list() if result.summary[arm.name].get(key)]
+    return svg.bars(rows, unit, label) if rows else ''
+
+
+def _task_bars(result):
+    def parts(arm):
+        statement = _median(result, arm, 'task_s')
+        return [(statement, 'statement'), (_median(result, arm, 'task_durable_s') - statement,
+                                           'then until on disk')]
+
+    return ('<h3>Time of one repetition</h3>' + svg.explain(['statement', 'then until all is on disk'])
+            + _bars(result, 'task_durable_s', parts, 'seconds', 'time of one repetition', '{:.2f}'))
+
+
+def _image_share(result, arm):
+    """Share of full-page images in the bytes of the WAL that could still be read."""
+    kinds = [kind for record in result.records if record['arm'] == arm.name and record.get('wal')
+             for kind in record['wal']['kinds'].values()]
+    images = sum(kind['image_bytes'] for kind in kinds)
+    total = images + sum(kind['bytes'] for kind in kinds)
+    return images / total if total else 0
+
+
+def _wal_bars(result):
+    def parts(arm):
+        whole, share = _median(result, arm, 'wal_per_transaction'), _image_share(result, arm)
+        return [(whole * (1 - share), 'records'), (whole * share, 'full-page images')]
+
+    unit = 'bytes of WAL per ' + ('repetition' if result.plan.task else 'transaction')
+    return ('<h3>WAL</h3>' + svg.explain(['records', 'full-page images'])
+            + _bars(result, 'wal_per_transaction', parts, unit, 'WAL'))
+
+
+def _write_bars(result):
+    def parts(arm):
+        whole = _median(result, arm, 'drained_bytes_per_transaction')
+        log = min(_median(result, arm, 'drained_wal_per_transaction'), whole)
+        pages = min(_median(result, arm, 'pages_per_transaction') * 8192, whole - log)
+        return [(log, 'WAL'), (pages, 'pages'), (whole - log - pages, 'the rest')]
+
+    unit = 'bytes to the device per ' + ('repetition' if result.plan.task else 'transaction')
+    chart = _bars(result, 'drained_bytes_per_transaction', parts, unit, 'bytes to the device')
+    if not chart:
+        return ''
+    return ('<h3>Bytes written to the device, until all was on disk</h3>'
+            + svg.explain(['WAL', 'pages the server wrote', 'the rest (filesystem, partly filled WAL)'])
+            + chart + '<p class="note">Pages the page cache merged before they reached the disk make '
+            'the middle part smaller than the server\'s page writes.</p>')
+
+
+def _images(result):
+    """Full-page images by kind of record, for each arm; from the WAL still there."""
+    rows = []
+    for arm in result.plan.arm_list():
+        for record in result.records:
+            if record['arm'] == arm.name and record.get('wal'):
+                sample = record['wal']
+                kinds = sorted(((kind['images'], name) for name, kind in sample['kinds'].items()
+                                if kind.get('images')), reverse=True)[:6]
+                rows += [(arm.title, name, f'{count:,}', f'{sample["bytes"] / 1e6:,.0f} MB '
+                          f'({sample["share"]:.0%} of the run)', wal.EXPLAINED.get(name, ''))
+                         for count, name in kinds]
+                break
+    if not rows:
+        return ''
+    body = ''.join('<tr>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>'
+                   for row in rows)
+    return ('<details><summary>Full-page images by kind of record (first round, WAL that could still be '
+            'read)</summary><table><tr><th>arm</th><th>record</th><th>images</th><th>in</th><th></th></tr>'
+            f'{body}</table></details>')
+
+
+def _table(result):
+    """Every figure with its interval and what it shows."""
+    plan = result.plan
+    heads = ''.join(f'<th>{html.escape(arm.title)}'
+                    + (f'<br><span class="loss">{html.escape(arm.warning.split(":")[0])}</span>'
+                       if arm.warning else '') + '</th>' for arm in plan.arm_list())
+    body = []
+    for label, cells in report.rows(plan, result.summary):
+        if cells is None:
+            body.append(f'<tr class="section"><td colspan="{len(plan.arm_list()) + 1}">'
+                        f'{html.escape(label)}</td></tr>')
+            continue
+        body.append(f'<tr><td>{html.escape(label)}</td>' + ''.join(
+            f'<td>{html.escape(value)}<span class="ratio">{html.escape(ratio)}</span></td>'
+            for value, ratio in cells) + '</tr>')
+    notes = report.notes(plan, result.summary, 'the interval in parentheses')
+    return ('<details open><summary>All figures</summary><div class="wide"><table><tr><th></th>'
+            f'{heads}</tr>{"".join(body)}</table></div>'
+            + ''.join(f'<p class="note">{html.escape(note)}</p>' for note in notes) + '</details>')

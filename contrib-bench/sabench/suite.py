@@ -1,0 +1,135 @@
+"""Several comparisons one after the other, and one report of all: --full, --quick, --suite."""
+
+import configparser
+import datetime
+import json
+import pathlib
+import time
+
+from . import options, page, profiles, readme
+
+class Suite:
+    """Names and plans of the comparisons, in their order."""
+
+    def __init__(self, title, results, plans):
+        self.title, self.results, self.plans = title, pathlib.Path(results), plans
+
+    @classmethod
+    def from_file(cls, name, results, words):
+        """From suites/NAME.conf; words go to every comparison and win."""
+        path = profiles.HOME / 'suites' / f'{name}.conf'
+        if not path.is_file():
+            raise profiles.ProfileError(f'no "{name}" in suites/; there are: '
+                                        f'{", ".join(profiles.names("suites"))}')
+        parser = configparser.ConfigParser(interpolation=None, delimiters=('=',))
+        parser.read(path)
+        results = pathlib.Path(results or profiles.HOME / 'results' /
+                               datetime.datetime.now().strftime(f'%Y%m%d-%H%M%S-{name}'))
+        plans = {}
+        for section in parser.sections():
+            if section != 'suite':
+                plan, _ = options.parse([*_words(parser[section]), *words,
+                                         '--results', str(results / section)])
+                plans[section] = plan
+        return cls(parser['suite']['title'], results, plans)
+
+    @classmethod
+    def from_results(cls, directory):
+        """What was begun in a directory."""
+        directory = pathlib.Path(directory)
+        saved = json.loads((directory / 'suite.json').read_text())
+        plans = {name: options.Plan.load(directory / name / 'plan.json')
+                 for name in saved['comparisons']}
+        for name, plan in plans.items():
+            plan.results = str(directory / name)
+        return cls(saved['title'], directory, plans)
+
+    def save(self):
+        """Write all plans first, so that --resume knows what is to be done."""
+        self.results.mkdir(parents=True, exist_ok=True)
+        for name, plan in self.plans.items():
+            (self.results / name).mkdir(exist_ok=True)
+            plan.save(self.results / name / 'plan.json')
+        (self.results / 'suite.json').write_text(json.dumps(
+            {'title': self.title, 'comparisons': list(self.plans)}, indent=1) + '\n')
+
+    def seconds(self):
+        return sum(plan.total_seconds() for plan in self.plans.values())
+
+    def describe(self):
+        """The plan as text."""
+        lines = [f'{self.title}, {len(self.plans)} comparisons:']
+        for name, plan in self.plans.items():
+            work = f'{plan.repeat} times' if plan.task else f'{plan.duration} s'
+            lines.append(f'  {name:<22} {plan.rounds} × {work:<8} {plan.disk().title:<30} '
+                         f'{options.human_time(plan.total_seconds()):>6}  {plan.arms}')
+        return '\n'.join([*lines, f'time     about {options.human_time(self.seconds())}',
+                          f'results  {self.results}'])
+
+    def run(self, comparison_of, errors):
+        """Run what is not finished; one that fails does not stop the others.
+
+        comparison_of(plan, label) makes a comparison; returns the exit status.
+        """
+        failed, started, left = [], time.monotonic(), self.seconds()
+        for number, (name, plan) in enumerate(self.plans.items(), 1):
+            print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left)} left of all, '
+                  f'{options.human_time(time.monotonic() - started)} gone', flush=True)
+            left -= plan.total_seconds()
+            comparison = comparison_of(plan, f'{name} · ')
+            try:
+                options.check_machine(plan)
+                comparison.run()
+            except errors as error:
+                comparison.progress.note(f'bench: {name}: {error}')
+                failed.append(name)
+        print(f'\n{self.report()}')
+        return 1 if failed else 0
+
+    def report(self):
+        """Write the report of all finished comparisons; returns what the terminal shows."""
+        finished = [page.load(self.results / name) for name, plan in self.plans.items()
+                    if complete(plan)]
+        missing = [name for name, plan in self.plans.items() if not complete(plan)]
+        if not finished:
+            return 'no comparison is finished'
+        page.write(finished, self.results / 'report.html', self.title, missing)
+        (self.results / 'report.md').write_text(readme.section(finished) + '\n')
+        lines = [f'not finished: {name}' for name in missing]
+        return '\n'.join([*lines, f'report   {self.results / "report.html"}',
+                          f'results  {self.results}'])
+
+
+def complete(plan):
+    """Whether every run of a plan has left its record."""
+    return all((pathlib.Path(plan.results) / 'runs' / f'round-{number}-{arm.name}' / 'run.json').exists()
+               for number in range(1, plan.rounds + 1) for arm in plan.arm_list())
+
+
+def _words(section):
+    """Lines of a section as words of a command line."""
+    result = []
+    for key, value in section.items():
+        if value == 'yes':
+            result.append(f'--{key}')
+        elif key == 'set':
+            result += [word for item in value.split(';') for word in ('--set', item.strip())]
+        else:
+            result.append(f'--{key}={value}')
+    return result
+
+
+def asked(argv):
+    """(name of a suite or '', its results or '', the other words) of a command line."""
+    name, results, rest, words = '', '', [], list(argv)
+    while words:
+        word = words.pop(0)
+        key, equal, value = word.partition('=')
+        if key in ('--full', '--quick'):
+            name = key[2:]
+        elif key in ('--suite', '--results'):
+            value = value if equal else (words.pop(0) if words else '')
+            name, results = (value, results) if key == '--suite' else (name, value)
+        else:
+            rest.append(word)
+    return (name, results, rest) if name else ('', '', list(argv))

@@ -1,0 +1,203 @@
+"""What is read from pg_waldump, recovery, sysbench, fio, /proc and the filesystem."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import unittest
+
+from sabench import extents, figures, fio, link, processes, recovery, sysbench, wal
+
+STATS = '''WAL statistics between 0/21960D0 and 0/2196380:
+Type                                           N      (%)          Record size      (%)             FPI size      (%)        Combined size      (%)
+----                                           -      ---          -----------      ---             --------      ---        -------------      ---
+XLOG/FPI_FOR_HINT                              3 ( 10.00)                  147 (  5.05)                24300 ( 90.00)                24447 (  5.05)
+Heap/HOT_UPDATE+INIT                           9 ( 90.00)                  639 ( 94.95)                    0 (  0.00)                  639 ( 94.95)
+Btree/INSERT_LEAF                              0 (  0.00)                    0 (  0.00)                    0 (  0.00)                    0 (  0.00)
+                                        --------                      --------                      --------                      --------
+Total                                         12                           786 [5.05%]                24300 [94.95%]                25086 [100%]
+'''
+IMAGES = '''rmgr: Heap        len (rec/tot):     59/  7987, tx:        740, lsn: 0/0155A7D8, prev 0/0155A7A0, desc: HOT_UPDATE off 17 xmax 740 flags 0x20 ; new off 18 xmax 0, blkref #0: rel 1663/5/16388 blk 0 FPW
+rmgr: Btree       len (rec/tot):     53/ 12345, tx:        740, lsn: 0/0155C728, prev 0/0155A7D8, desc: SPLIT_R level 0, blkref #0: rel 1663/5/16390 blk 2 FPW, blkref #1: rel 1663/5/16390 blk 9 FPW
+rmgr: XLOG        len (rec/tot):     49/  8137, tx:          0, lsn: 0/0155F7F0, prev 0/0155C728, desc: FPI_FOR_HINT , blkref #0: rel 1663/5/1259 blk 3 FPW
+'''
+RECOVERY = '''1795570020.477 3998 LOG:  redo starts at 0/2A000028
+1795570021.977 3998 LOG:  redo done at 0/2B000028 system usage: CPU: user: 0.80 s, system: 0.21 s, elapsed: 1.49 s
+'''
+SYSBENCH = '''[ 1s ] thds: 4 tps: 518.93 qps: 3113.60 (r/w/o: 0.00/2075.73/1037.87) lat (ms,99%): 27.66 err/s: 0.00 reconn/s: 0.00
+[ 2s ] thds: 4 tps: 787.74 qps: 4726.42 (r/w/o: 0.00/3150.95/1575.47) lat (ms,99%): 21.50 err/s: 0.00 reconn/s: 0.00
+Latency histogram (values are in milliseconds)
+       value  ------------- distribution ------------- count
+       0.230 |*                                        1
+       1.013 |****************************************  98
+      17.320 |*                                        1
+
+SQL statistics:
+    transactions:                        4201   (840.03 per sec.)
+    ignored errors:                      20     (4.00 per sec.)
+
+Latency (ms):
+         min:                                    0.23
+         avg:                                    4.75
+         max:                                   17.41
+'''
+FIO = '''fio: some warning
+{"jobs": [{"job_runtime": 2000, "usr_cpu": 5.0, "sys_cpu": 15.0, "write": {"iops": 1000.0, "total_ios": 2000,
+ "clat_ns": {"percentile": {"50.000000": 900000, "99.000000": 5000000}}}}]}'''
+
+
+class Wal(unittest.TestCase):
+    def test_stats(self):
+        self.assertEqual(wal.parse_stats(STATS), {
+            'XLOG/FPI_FOR_HINT': {'records': 3, 'bytes': 147, 'image_bytes': 24300},
+            'Heap/HOT_UPDATE+INIT': {'records': 9, 'bytes': 639, 'image_bytes': 0}})
+
+    def test_images_by_kind(self):
+        self.assertEqual(wal.count_images(IMAGES.splitlines()), {
+            'Heap/HOT_UPDATE': 1, 'Btree/SPLIT_R': 2, 'XLOG/FPI_FOR_HINT': 1})
+
+    def test_position(self):
+        self.assertEqual(wal.lsn(0x1_2A00_0028), '1/2A000028')
+
+    def files(self, directory, *numbers):
+        for number in numbers:
+            path = pathlib.Path(directory) / f'00000001{number >> 8:08X}{number & 0xFF:08X}'
+            path.write_bytes(b'\0' * 64)
+
+    def test_sample_has_no_gap(self):
+        """Segment 5 was recycled: the sample begins at 6, although 4 is still there."""
+        size = 1 << 24
+        with tempfile.TemporaryDirectory() as directory:
+            self.files(directory, 3, 4, 6, 7, 8)
+            self.assertEqual(wal.begin_of_sample(directory, 3 * size + 5, 8 * size + 9, size), 6 * size)
+            self.assertEqual(wal.begin_of_sample(directory, 7 * size + 5, 8 * size + 9, size),
+                             7 * size + 5)
+
+    def test_segments_of_the_next_log(self):
+        size = 1 << 24
+        with tempfile.TemporaryDirectory() as directory:
+            self.files(directory, 255, 256)
+            found = wal.segments(directory, 0, 300 * size, size)
+            self.assertEqual([position // size for position, _ in found], [255, 256])
+
+    def test_compressed_share(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / f'{1:08X}{0:08X}{1:08X}'
+            path.write_bytes(os.urandom(1 << 19) + bytes(1 << 19))
+            share = wal.compressed_share(directory, 1 << 20, 2 << 20, 1 << 20)
+            self.assertAlmostEqual(share, 0.5, delta=0.02)
+            self.assertIsNone(wal.compressed_share(directory, 5 << 20, 6 << 20, 1 << 20))
+
+
+class Recovery(unittest.TestCase):
+    def test_redo(self):
+        self.assertEqual(recovery.parse(RECOVERY), {'redo_s': 1.49, 'redo_bytes': 1 << 24})
+
+    def test_no_redo_needed(self):
+        self.assertEqual(recovery.parse('LOG:  redo is not required\n')['redo_s'], 0)
+
+    def test_figures(self):
+        found = figures.recovery({'ready_s': 2.0, 'redo_s': 1.5, 'redo_bytes': 5, 'transactions': 1000})
+        self.assertAlmostEqual(found['redo_us'], 1500)
+        self.assertEqual(figures.recovery(None), {})
+
+
+class Sysbench(unittest.TestCase):
+    def test_summary(self):
+        self.assertEqual(sysbench.summary(SYSBENCH), {
+            'transactions': 4201, 'failed': 20, 'tps': 840.03, 'latency_average_ms': 4.75})
+
+    def test_seconds(self):
+        tps, rows = sysbench.seconds(SYSBENCH, 2)
+        self.assertEqual(tps, [518.93, 787.74])
+        self.assertEqual(rows[1], {'second': 1, 'tps': 787.74, 'p99_ms': 21.5})
+        self.assertEqual(len(sysbench.seconds(SYSBENCH, 3)[0]), 2)     # the last report is missing
+
+    def test_a_second_without_report_is_zero(self):
+        text = SYSBENCH.replace('[ 1s ]', '[ 3s ]')
+        self.assertEqual(sysbench.seconds(text, 3)[0], [0.0, 787.74, 518.93])
+
+    def test_latency(self):
+        counts = sysbench.buckets(SYSBENCH)
+        self.assertEqual(counts, [(0.23, 1), (1.013, 98), (17.32, 1)])
+        found = sysbench.latency(counts, SYSBENCH)
+        self.assertEqual((found['p50_ms'], found['p99_ms'], found['p999_ms'], found['max_ms']),
+                         (1.013, 1.013, 17.32, 17.41))
+        self.assertEqual(sum(sysbench.histogram(counts).values()), 100)
+
+
+class Fio(unittest.TestCase):
+    def test_parse(self):
+        self.assertEqual(fio.parse(FIO), {'tool': 'fio', 'iops': 1000.0, 'p50_ms': 0.9, 'p99_ms': 5.0,
+                                          'cpu_us': 200.0})
+
+    def test_atomic_of_an_old_fio_is_another_thing(self):
+        self.assertFalse(fio.knows_atomic('fio-3.33\n'))
+        self.assertTrue(fio.knows_atomic('fio-3.41\n'))
+        self.assertFalse(fio.knows_atomic('sh: fio: not found'))
+
+
+class Processes(unittest.TestCase):
+    def test_work_of_children_counts(self):
+        burn = 'import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass'
+        process = subprocess.Popen(['sh', '-c', f'python3 -c "{burn}"; read line'],
+                                   stdin=subprocess.PIPE)
+        try:
+            limit = time.monotonic() + 30
+            while processes.cpu_seconds(process.pid) < 0.25 and time.monotonic() < limit:
+                time.sleep(0.05)
+            self.assertGreater(processes.cpu_seconds(process.pid), 0.25)
+        finally:
+            process.communicate(b'\n')
+
+    def test_kill_all(self):
+        process = subprocess.Popen(['sh', '-c', 'sleep 60 & sleep 60'])
+        limit = time.monotonic() + 30
+        while len(processes.tree(process.pid)) < 3 and time.monotonic() < limit:
+            time.sleep(0.02)
+        pids = processes.tree(process.pid)
+        processes.kill_all(process.pid)
+        process.wait()
+        self.assertEqual(len(pids), 3)
+        self.assertFalse([pid for pid in pids if os.path.exists(f'/proc/{pid}')])
+
+
+class Extents(unittest.TestCase):
+    def test_look(self):
+        with tempfile.TemporaryDirectory(dir='.') as directory:
+            base = pathlib.Path(directory) / 'base' / '5'
+            base.mkdir(parents=True)
+            (base / '1').write_bytes(b'x' * 8192)
+            (base / '2').write_bytes(b'x' * 300_000)
+            self.assertEqual([path.name for path in extents.largest(directory)], ['2', '1'])
+            found = extents.look(directory)
+            self.assertEqual(found['files']['2']['bytes'], 300_000)
+            self.assertGreater(found['read_mb_s'], 0)
+            self.assertIsNone(extents.look(base))
+
+    def test_figures_without_files(self):
+        self.assertIsNone(figures.extents({'before': None, 'after': None})['extents_after'])
+
+
+class Amplification(unittest.TestCase):
+    def test_wal_left_out(self):
+        result = {'transactions': 10, 'buffers_checkpoint': 4, 'buffers_bgwriter': 0,
+                  'buffers_backend': None}
+        drained = {'device_write_bytes': 40_000, 'wal_lsn': 8_000}
+        found = figures._amplification(result, {}, drained)
+        self.assertEqual((found['bytes_per_page'], found['data_bytes_per_page']), (10_000, 8_000))
+        self.assertIsNone(figures._amplification(result, {}, None)['bytes_per_page'])
+
+
+class Link(unittest.TestCase):
+    def test_bucket_keeps_the_rate(self):
+        started = time.monotonic()
+        bucket = link.Bucket(100_000)
+        for _ in range(5):
+            bucket.pay(4_000)
+        self.assertGreaterEqual(time.monotonic() - started, 0.199)
+
+
+if __name__ == '__main__':
+    unittest.main()

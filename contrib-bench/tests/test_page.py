@@ -1,0 +1,137 @@
+"""The HTML report, claims, the part of a README, and suites."""
+
+import pathlib
+import tempfile
+import unittest
+from html.parser import HTMLParser
+
+from sabench import claims, options, page, readme, report, suite
+
+ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'processor': 'x <&>',
+               'memory_mb': 2048, 'filesystem': 'xfs'}
+
+
+def record(arm, number, **figures):
+    return {'arm': arm, 'round': number, 'tps_per_second': [100, 110, 90], 'checkpoints': [],
+            'histogram': {'100': 50, '130': 2}, 'wal': None,
+            'machine': {'background_cpu': 0, 'cpu_stolen_s': 0, 'cpu_used_s': 1},
+            'figures': {'checkpoints_begun': 0, 'checkpoints_finished': 0, **figures}}
+
+
+def result(**by_arm):
+    """A comparison of three rounds; by_arm: {arm: {figure: [three values]}}."""
+    plan = options.Plan(arms=','.join(by_arm), rounds=3, duration=3)
+    records = [record(arm, number + 1, **{key: values[number] for key, values in figures.items()})
+               for arm, figures in by_arm.items() for number in range(3)]
+    return claims.Result('a-comparison', plan, records, ENVIRONMENT, report.summarise(plan, records),
+                         [{'name': 'atomic-1', 'title': 'direct atomic', 'refused': 'EOPNOTSUPP'}],
+                         pathlib.Path('.'))
+
+
+SLOWER = result(stock={'tps': [100, 110, 105], 'wal_per_transaction': [9000] * 3},
+                unsafe={'tps': [120, 130, 125], 'wal_per_transaction': [500] * 3},
+                smgr_atomic={'tps': [90, 93, 92], 'wal_per_transaction': [500] * 3})
+EQUAL = result(stock={'tps': [100, 110, 105]}, smgr_atomic={'tps': [101, 105, 106]})
+
+
+class Balance(HTMLParser):
+    """Whether every element that was opened is closed in order."""
+    VOID = {'meta', 'br', 'line', 'rect', 'polyline'}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID and (not self.open or self.open.pop() != tag):
+            self.wrong.append(tag)
+
+
+class Claims(unittest.TestCase):
+    def test_loss_is_named_with_its_interval(self):
+        self.assertEqual(len(claims.losses(SLOWER)), 1)
+        self.assertRegex(claims.losses(SLOWER)[0], r'^smgr_atomic: TPS 0\.88x \(0\.85–0\.90\): ')
+
+    def test_no_difference_is_no_loss(self):
+        self.assertEqual(claims.losses(EQUAL), [])
+
+    def test_headline(self):
+        (arm, cells, near), = claims.headline(SLOWER)
+        self.assertEqual(arm.name, 'smgr_atomic')
+        self.assertEqual(cells['WAL per transaction'], '18.0x less (18.0–18.0)')
+        self.assertEqual(near, '0.74x (0.72–0.75)')
+        self.assertIn('no difference shown', claims.headline(EQUAL)[0][1]['TPS'])
+
+    def test_every_reason_belongs_to_a_figure(self):
+        for key in claims.WHY:
+            self.assertTrue(report.METRICS[key].better, key)
+
+
+class Page(unittest.TestCase):
+    def test_report(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / 'report.html'
+            page.write([SLOWER, EQUAL], path, 'A title', ['not-finished'])
+            text = path.read_text()
+        balance = Balance()
+        balance.feed(text)
+        self.assertEqual((balance.open, balance.wrong), ([], []))
+        self.assertLess(text.index('loses'), text.index('At a glance'))
+        self.assertIn('refused: EOPNOTSUPP', text)
+        self.assertIn('x &lt;&amp;&gt;', text)
+        self.assertIn('not-finished', text)
+        self.assertNotRegex(text, '(src|href)=|<script|@import|url\\(')    # nothing from elsewhere
+
+
+class Readme(unittest.TestCase):
+    def test_only_the_part_between_the_marks_changes(self):
+        text = f'before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n'
+        found = readme.replace(text, 'new')
+        self.assertEqual(found, text.replace('old', 'new'))
+        self.assertEqual(readme.replace(found, 'new'), found)
+
+    def test_marks_must_be_there(self):
+        for text in ('nothing', readme.BEGIN, f'{readme.END} {readme.BEGIN}'):
+            with self.assertRaises(options.PlanError):
+                readme.replace(text, 'new')
+
+    def test_section(self):
+        text = readme.section([SLOWER, EQUAL])
+        self.assertLess(text.index('loses'), text.index('| against stock'))
+        self.assertIn('18.0x less (18.0–18.0)', text)
+        self.assertIn('**unsafe**', text)
+
+
+class Suites(unittest.TestCase):
+    def test_words(self):
+        self.assertEqual(suite.asked(['--full', '--scale', '3', '--results=x']),
+                         ('full', 'x', ['--scale', '3']))
+        self.assertEqual(suite.asked(['--suite', 'mine', '--dry-run']), ('mine', '', ['--dry-run']))
+        self.assertEqual(suite.asked(['--scale', '3', '--results', 'y']),
+                         ('', '', ['--scale', '3', '--results', 'y']))
+
+    def test_they_fit_their_time(self):
+        for name, minutes in (('quick', 10), ('full', 90)):
+            todo = suite.Suite.from_file(name, '/nowhere', [])
+            self.assertLess(todo.seconds(), minutes * 60, name)
+
+    def test_command_line_wins(self):
+        todo = suite.Suite.from_file('quick', '/nowhere', ['--scale', '2'])
+        self.assertEqual({plan.scale for plan in todo.plans.values()}, {2})
+
+    def test_saved_and_read_back(self):
+        with tempfile.TemporaryDirectory() as directory:
+            todo = suite.Suite.from_file('quick', directory, [])
+            todo.save()
+            again = suite.Suite.from_results(directory)
+            self.assertEqual(again.plans, todo.plans)
+            self.assertFalse(any(map(suite.complete, again.plans.values())))
+            self.assertEqual(again.report(), 'no comparison is finished')
+
+
+if __name__ == '__main__':
+    unittest.main()
