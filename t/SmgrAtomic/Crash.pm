@@ -48,7 +48,8 @@ use SmgrAtomic::Root ();
 =head2 %arms
 
 What is compared, by name: title and settings of the server.  "whole" tells that
-pages must be whole even before recovery, "unsafe" that damage is expected.
+pages must be whole even before recovery, "unsafe" that damage is expected,
+"flips" that images are on or off as it comes.
 @safe_arms are those that scenarios without a control of their own run with.
 
 =cut
@@ -327,7 +328,8 @@ sub why_it_failed
 sub check_arm
 {
 	my ($self) = @_;
-	my $whole = $SmgrAtomic::Crash::arms{ $self->{arm} }{whole};
+	my ($whole, $flips) = @{ $SmgrAtomic::Crash::arms{ $self->{arm} } }{qw(whole flips)};
+	return if $flips;
 	my $want = $whole || $self->{arm} eq 'stock-off' ? 'off' : 'on';
 	my $have;
 
