@@ -45,9 +45,6 @@ include $(PGXS)
 
 all: $(CHECK)
 
-$(CHECK): smgr_atomic/check_main.c smgr_atomic/probe.c smgr_atomic/probe.h
-	$(CC) -std=gnu11 -O2 -Wall -Wextra $(COPT) -o $@ smgr_atomic/check_main.c smgr_atomic/probe.c
-
 $(OBJS): $(wildcard smgr_atomic/*.h)
 
 install: install-check-program
@@ -59,6 +56,10 @@ else
 all install installcheck:
 	@echo "pg_config not found: run 'sudo make setup', or give PG_CONFIG=..." >&2; exit 1
 endif
+
+# Needs a C compiler, no server: storage can be checked before anything is installed.
+$(CHECK): smgr_atomic/check_main.c smgr_atomic/probe.c smgr_atomic/probe.h
+	$(CC) -std=gnu11 -O2 -Wall -Wextra $(COPT) -o $@ smgr_atomic/check_main.c smgr_atomic/probe.c
 
 setup:
 	contrib-bench/lab/setup
