@@ -19,6 +19,7 @@
 #include <limits.h>
 
 #include "commands/extension.h"
+#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -145,6 +146,25 @@ drain_fork(SMgrRelation reln, ForkNumber fork)
 
 SA_DEFINE_REGISTERSYNC_ENTRY(table_registersync, drain_fork);
 
+/*
+ * With wal_level = minimal a commit makes new relations durable by
+ * smgrdosyncall(): it has their buffers written, and for each fork that exists
+ * calls the entry "immedsync", which need not come to us (see write.c).  The
+ * question whether the fork exists comes between the two, so it drains.
+ */
+static bool
+table_exists(SMgrRelation reln, ForkNumber fork)
+{
+	if (proving)
+	{
+		proofs++;
+		return false;
+	}
+	if (!XLogIsNeeded())
+		drain_fork(reln, fork);
+	return mdexists(reln, fork);
+}
+
 static void
 table_immedsync(SMgrRelation reln, ForkNumber fork)
 {
@@ -181,7 +201,7 @@ table_sync_unlink(const FileTag *tag, char *path)
  * through a table it knows to be constant.  The relation asked about cannot
  * exist, and a postmaster has no files yet: md.c must not get as far as
  * opening one.  So first comes a call that md.c would take for nothing to do,
- * then, if that came to us, a write.
+ * then, if that came to us, the others.
  */
 static void
 prove_attached(void)
@@ -196,9 +216,11 @@ prove_attached(void)
 	smgrwriteback(reln, MAIN_FORKNUM, 0, 0);
 	if (proofs == 1)
 		smgrwrite(reln, MAIN_FORKNUM, 0, page.data, true);
+	if (proofs == 2)
+		smgrexists(reln, MAIN_FORKNUM);
 	proving = false;
 	smgrclose(reln);
-	if (proofs != 2)
+	if (proofs != 3)
 		sa_attach_failed("the server does not call through its storage manager table");
 }
 
@@ -211,6 +233,7 @@ attach(void)
 		{SA_SMGR_read_pages, table_read},
 		SA_STARTREAD_SWAP(table_startread)
 		{SA_SMGR_close, table_close},
+		{SA_SMGR_exists, table_exists},
 		{SA_SMGR_truncate, table_truncate},
 		{SA_SMGR_unlink, table_unlink},
 		{SA_SMGR_immedsync, table_immedsync},

@@ -17,6 +17,12 @@
  * write to a page that md.c wrote through the page cache is ordered by the
  * kernel, which writes back and drops the cached range first.
  *
+ * Pages written with skipFsync do not go to the pool.  Their files are made
+ * durable by smgrimmedsync() or smgrregistersync(), before the transaction
+ * commits, and those calls may not come to us: each is the last member of the
+ * table's row in some major, and compilers have resolved such calls at build
+ * time (Debian's 15 jumps to mdimmedsync(), its 17 to mdregistersync()).
+ *
  * Sync requests are the ones md.c makes: same tag, same fallback when the
  * checkpointer's queue is full.
  *
@@ -283,7 +289,7 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
-	accepted = sa_pool_accept(&key, page);
+	accepted = !skipFsync && sa_pool_accept(&key, page);
 	if (!accepted || must_wait(fork))
 		sa_pool_settle_block(&key);
 	if (!accepted)
