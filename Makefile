@@ -6,6 +6,7 @@
 #   sudo make test       install what is needed, build, run every test
 #   sudo make demo       install what is needed, build, run a comparison of about seven minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
+#   sudo make pool-stress SECONDS=600    hammer the write-behind pool, check every page read
 #   sudo make pgregress  PostgreSQL's own regression tests, with the library and without
 
 EXTENSION = smgr_atomic
@@ -86,4 +87,10 @@ pgregress: setup
 	$(MAKE) install
 	contrib-bench/lab/pgregress
 
-.PHONY: setup test demo crashtest pgregress
+SECONDS = 600
+pool-stress: setup
+	$(MAKE) all
+	$(MAKE) install
+	POOL_STRESS_SECONDS=$(SECONDS) $(if $(SEED),POOL_STRESS_SEED=$(SEED)) t/run t/400_pool_stress.pl
+
+.PHONY: setup test demo crashtest pool-stress pgregress
