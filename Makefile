@@ -4,6 +4,7 @@
 #   sudo make install    install the extension and smgr-atomic-check
 #   make installcheck    SQL tests against a running server that preloads the library
 #   sudo make test       install what is needed, build, run every test
+#   sudo make test-qemu  NVMe namespaces in QEMU (fetches a system of 400 MB the first time)
 #   sudo make demo       install what is needed, build, run a comparison of about seven minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 #   sudo make pool-stress SECONDS=600    hammer the write-behind pool, check every page read
@@ -70,6 +71,9 @@ test: setup
 	$(MAKE) install
 	t/run
 
+test-qemu: setup
+	t/run t/qemu/nvme.pl
+
 demo: setup
 	$(MAKE) all
 	$(MAKE) install
@@ -93,4 +97,4 @@ pool-stress: setup
 	$(MAKE) install
 	POOL_STRESS_SECONDS=$(SECONDS) $(if $(SEED),POOL_STRESS_SEED=$(SEED)) t/run t/400_pool_stress.pl
 
-.PHONY: setup test demo crashtest pool-stress pgregress
+.PHONY: setup test test-qemu demo crashtest pool-stress pgregress
