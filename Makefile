@@ -15,14 +15,17 @@ MODULE_big = smgr_atomic
 OBJS = \
 	smgr_atomic/attach.o \
 	smgr_atomic/barrier.o \
+	smgr_atomic/doublewrite.o \
 	smgr_atomic/driver.o \
 	smgr_atomic/fpw.o \
 	smgr_atomic/guard.o \
 	smgr_atomic/interlock.o \
 	smgr_atomic/journal.o \
+	smgr_atomic/journalfile.o \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \
+	smgr_atomic/repair.o \
 	smgr_atomic/segment.o \
 	smgr_atomic/smgr_atomic.o \
 	smgr_atomic/sqlfuncs.o \

@@ -28,6 +28,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "doublewrite.h"
 #include "driver.h"
 #include "fpw.h"
 #include "smgr_atomic.h"
@@ -93,6 +94,27 @@ refuse(const SaDecision *decision)
 				(errmsg("smgr_atomic: full_page_writes is on: %s", decision->reason)));
 }
 
+static void disarm(const SaStatus *status);
+
+/*
+ * No page may go to its place in another way while the journal has a copy of
+ * it: between doublewrite and another atomic method images come on.
+ */
+static bool
+only_over_off(const SaStatus *status, const SaDecision *decision)
+{
+	return status->state != SA_STATE_OFF && decision->method != status->method &&
+		(decision->method == SA_WRITE_DOUBLE || status->method == SA_WRITE_DOUBLE);
+}
+
+/* Disarm, and look at the settings again then. */
+static void
+go_over_off(const SaStatus *status)
+{
+	disarm(status);
+	settings_changed = true;
+}
+
 /*
  * Off -> arming -> active.  Also resumes an arming whose driver died, and the
  * one a start begins with.  From disarming only where images are not managed
@@ -106,9 +128,16 @@ arm(const SaStatus *status)
 
 	settings_changed = false;
 	sa_fpw_decide(sa_mode, false, &decision);
+	if (decision.safe && only_over_off(status, &decision))
+	{
+		go_over_off(status);
+		return;
+	}
 	if (decision.safe && sa_fpw_begin(status, SA_STATE_ARMING, &decision))
 	{
 		empty_pool();
+		if (decision.method == SA_WRITE_DOUBLE)
+			sa_doublewrite_open();
 		sa_fpw_open_pool(true);
 
 		/* a place may have been added before all processes wrote atomically */
@@ -171,7 +200,9 @@ change_method(const SaStatus *status)
 
 	settings_changed = false;
 	sa_fpw_decide(sa_mode, false, &decision);
-	if (decision.safe && decision.method != status->method)
+	if (decision.safe && only_over_off(status, &decision))
+		go_over_off(status);
+	else if (decision.safe && decision.method != status->method)
 	{
 		sa_fpw_open_pool(false);
 		empty_pool();

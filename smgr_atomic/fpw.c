@@ -89,9 +89,11 @@
 #include "utils/memutils.h"
 
 #include "attach.h"
+#include "doublewrite.h"
 #include "fpw.h"
 #include "interlock.h"
 #include "places.h"
+#include "repair.h"
 #include "writebehind.h"
 
 typedef struct FpwShared
@@ -107,7 +109,7 @@ static FpwShared *shared = NULL;
 static uint32 wait_event_state; /* of smgr_atomic_wait() */
 
 static const char *const state_names[] = {"off", "arming", "active", "paused", "disarming"};
-static const char *const method_names[] = {"off", "direct", "writethrough"};
+static const char *const method_names[] = {"off", "direct", "writethrough", "doublewrite"};
 
 const char *
 sa_state_name(SaState state)
@@ -230,6 +232,32 @@ choose_method(SaMode mode, List *places, SaDecision *decision)
 }
 
 /*
+ * Choose the page journal, which needs little of the places.
+ */
+static void
+choose_doublewrite(List *places, SaDecision *decision)
+{
+	ListCell   *lc;
+
+	foreach(lc, places)
+	{
+		const SaPlace *place = lfirst(lc);
+
+		if (place->probe.journal)
+			continue;
+		snprintf(decision->reason, SA_REASON_LEN, "mode doublewrite cannot be used in \"%s\": %s",
+				 place->probe.path, place->probe.journal_reason);
+		return;
+	}
+	if (!sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
+		return;
+	decision->safe = true;
+	decision->method = SA_WRITE_DOUBLE;
+	decision->protection = SA_VERDICT_JOURNAL;
+	snprintf(decision->reason, SA_REASON_LEN, "page journal in \"%s\"", sa_journal_directory);
+}
+
+/*
  * Probe all places for sa_fpw_decide().
  */
 static void
@@ -246,7 +274,12 @@ decide_by_storage(SaMode mode, bool flush, SaDecision *decision)
 	decision->protection = weakest->probe.verdict;
 	decision->transient = weakest->probe.transient;
 	snprintf(decision->reason, SA_REASON_LEN, "%s: %s", weakest->probe.path, weakest->probe.reason);
-	if (decision->protection != SA_VERDICT_NONE)
+	if (mode == SA_MODE_DOUBLEWRITE)
+	{
+		decision->protection = SA_VERDICT_NONE;
+		choose_doublewrite(places, decision);
+	}
+	else if (decision->protection != SA_VERDICT_NONE)
 		choose_method(mode, places, decision);
 	if (decision->safe && flush)
 	{
@@ -290,6 +323,11 @@ typedef struct StartInfo
 {
 	bool		clean;			/* no WAL will be replayed */
 	bool		images;			/* images were on at the last checkpoint */
+	bool		shut_down;		/* every page is durable in place */
+	bool		backup_label;	/* pages are those of a base backup */
+	bool		checksums;
+	uint64		system_identifier;
+	bool		journaled;		/* pages went through the page journal before */
 } StartInfo;
 
 static StartInfo
@@ -297,11 +335,14 @@ read_start_info(void)
 {
 	ControlFileData *control;
 	bool		crc_ok;
-	StartInfo	info;
+	StartInfo	info = {0};
 
 	control = get_controlfile(".", &crc_ok);
-	info.clean = crc_ok && control->state == DB_SHUTDOWNED &&
-		access("backup_label", F_OK) != 0 &&
+	info.shut_down = crc_ok && control->state == DB_SHUTDOWNED;
+	info.backup_label = access("backup_label", F_OK) == 0;
+	info.checksums = control->data_checksum_version != 0;
+	info.system_identifier = control->system_identifier;
+	info.clean = info.shut_down && !info.backup_label &&
 		access("standby.signal", F_OK) != 0 &&
 		access("recovery.signal", F_OK) != 0;
 	info.images = crc_ok && control->checkPointCopy.fullPageWrites;
@@ -379,8 +420,13 @@ method_for_recovery(const StartInfo *info, const char *reason)
 {
 	SaDecision	decision = {0};
 
-	if (sa_attached())
+	/* torn pages of the crash before have been repaired; this is about a crash from now on */
+	if (sa_attached() && info->journaled)
+		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &decision);
+	if (sa_attached() && !decision.safe)
 		decide_by_storage(SA_MODE_DIRECT, false, &decision);
+	if (sa_attached() && !decision.safe && !decision.transient && !info->images)
+		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &decision);
 	if (decision.safe)
 		return decision.method;
 	if (decision.transient)
@@ -400,10 +446,8 @@ method_for_recovery(const StartInfo *info, const char *reason)
  * The state to begin with, and the method of writing.
  */
 static SaState
-first_state(SaDecision *decision)
+first_state(const StartInfo *info, SaDecision *decision)
 {
-	StartInfo	info;
-
 	if (decision->safe)
 		return SA_STATE_ARMING;
 	if (sa_require && !decision->transient && !IsBinaryUpgrade)
@@ -412,10 +456,9 @@ first_state(SaDecision *decision)
 				 errmsg("smgr_atomic.require is on, but pages cannot be written atomically"),
 				 errdetail("%s.", decision->reason),
 				 errhint("Mend the cause, or set smgr_atomic.require = off to start with full-page images.")));
-	info = read_start_info();
-	if (info.clean)
+	if (info->clean)
 		return SA_STATE_OFF;
-	decision->method = method_for_recovery(&info, decision->reason);
+	decision->method = method_for_recovery(info, decision->reason);
 	if (decision->method == SA_WRITE_PLAIN)
 		return SA_STATE_OFF;
 	return decision->transient ? SA_STATE_ARMING : SA_STATE_DISARMING;
@@ -432,11 +475,17 @@ void
 sa_fpw_start(void)
 {
 	struct config_generic *setting = saFindSetting("full_page_writes");
+	StartInfo	info = read_start_info();
 	SaDecision	decision;
 	SaState		state;
 
+	info.journaled = sa_repair(info.shut_down, info.backup_label, info.checksums, info.system_identifier);
 	sa_fpw_decide(sa_mode, true, &decision);
-	state = first_state(&decision);
+	state = first_state(&info, &decision);
+	if (state != SA_STATE_OFF && decision.method == SA_WRITE_DOUBLE)
+		sa_doublewrite_start();
+	else
+		sa_doublewrite_give_up();
 
 	set_status(state, &decision);
 	shared->status.images = true;
@@ -550,6 +599,8 @@ carry_out(SaAction action)
 	switch (action)
 	{
 		case SA_ACTION_ACTIVATE:
+			if (shared->status.method == SA_WRITE_DOUBLE && !sa_doublewrite_is_open())
+				return;
 			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING || paused ||
 				(state == SA_STATE_ACTIVE && !shared->status.images))
 				return;
@@ -572,6 +623,7 @@ carry_out(SaAction action)
 		case SA_ACTION_PLAIN:
 			if (state != SA_STATE_DISARMING || !shared->status.images || !fullPageWrites)
 				return;
+			sa_doublewrite_close();
 			sa_write_set_method(SA_WRITE_PLAIN, 0);
 			shared->status.method = SA_WRITE_PLAIN;
 			shared->status.protection = SA_VERDICT_NONE;
@@ -591,16 +643,15 @@ int
 sa_fpw_unlinkfiletag(const FileTag *tag)
 {
 	if (tag->forknum == SA_ACTION_EVERY)
-	{
 		every_requested = false;
-		sa_pool_let_go();
-	}
+	if (tag->forknum == SA_ACTION_EVERY || sa_doublewrite_is_open())
+		sa_write_let_go();
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (tag->forknum == SA_ACTION_EVERY)
 	{
 		if (!shared->status.images || shared->status.state == SA_STATE_ACTIVE ||
-			shared->status.state == SA_STATE_PAUSED)
+			shared->status.state == SA_STATE_PAUSED || sa_doublewrite_is_open())
 			request_every();
 	}
 	else if (tag->segno == shared->status.generation)
@@ -701,6 +752,7 @@ sa_fpw_switch_method(const SaDecision *decision)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	Assert(decision->method != SA_WRITE_PLAIN && shared->status.state != SA_STATE_OFF);
+	Assert(decision->method != SA_WRITE_DOUBLE && shared->status.method != SA_WRITE_DOUBLE);
 	shared->status.method = decision->method;
 	sa_write_set_method(decision->method, sa_fpw_writethrough_flag());
 	sa_pool_set_accepting(true);

@@ -80,6 +80,13 @@ check_location(const char *location, bool top_level)
 	}
 
 	sa_probe_directory(location, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
+	if (status.method == SA_WRITE_DOUBLE && probe.journal)
+		return;
+	if (status.method == SA_WRITE_DOUBLE)
+	{
+		probe.verdict = SA_VERDICT_NONE;
+		memcpy(probe.reason, probe.journal_reason, sizeof(probe.reason));
+	}
 	if (probe.verdict != SA_VERDICT_NONE)
 	{
 		if (status.method == SA_WRITE_THROUGH && !probe.writethrough)

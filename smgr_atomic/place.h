@@ -27,6 +27,7 @@ typedef struct SaRequest
 	void	   *staging;		/* this request's own buffer */
 	int			flags;			/* of pwritev2() */
 	int			file;			/* index of the file, for messages */
+	int			section;		/* of the page journal; -1 = not in it */
 	instr_time	started;
 	int			error;			/* 0 or errno, when done */
 } SaRequest;

@@ -134,7 +134,7 @@ typedef struct Place
 	SaXfsGeometry xfs;			/* all 0 where it is not XFS */
 } Place;
 
-static const char *const verdict_names[] = {"none", "software", "hardware"};
+static const char *const verdict_names[] = {"none", "journal", "software", "hardware"};
 
 const char *
 sa_verdict_name(SaVerdict verdict)
@@ -651,6 +651,37 @@ judge_writethrough(const char *path, uint32_t page_size, int flag, SaProbe *prob
 }
 
 /*
+ * Can the page journal protect pages here?  It needs no atomic unit, only
+ * direct I/O and an fdatasync() that means what it says: filesystems on which
+ * this has been tried.
+ */
+static void
+judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
+{
+	static const char *const accepted[] = {"xfs", "ext4", "btrfs"};
+	bool		is_accepted = false;
+	const char *step;
+	int			rc;
+
+	for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
+		is_accepted |= strcmp(probe->filesystem, accepted[i]) == 0;
+	if (!is_accepted || has_option(place, "dax") || has_option(place, "dax=always"))
+	{
+		set_text(probe->journal_reason, "the page journal has not been proven on %s%s; use XFS or ext4",
+				 probe->filesystem, is_accepted ? " with DAX" : "");
+		return;
+	}
+	rc = trial(path, page_size, O_DIRECT, 0, SA_VERDICT_JOURNAL, &step);
+	if (rc != 0)
+	{
+		set_text(probe->journal_reason, "could not %s: %s", step, strerror(-rc));
+		return;
+	}
+	probe->journal = true;
+	set_text(probe->journal_reason, "the page journal works");
+}
+
+/*
  * Probe the directory path for pages of page_size bytes.
  *
  * writethrough_flag is the number of RWF_WRITETHROUGH, 0 if unknown.  Fills
@@ -714,6 +745,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 
 done:
 	judge_writethrough(path, page_size, writethrough_flag, probe);
+	judge_journal(path, page_size, &place, probe);
 }
 
 /*

@@ -27,6 +27,7 @@
 typedef enum SaVerdict
 {
 	SA_VERDICT_NONE = 0,		/* a page write may tear */
+	SA_VERDICT_JOURNAL,			/* a copy in the page journal makes it whole again */
 	SA_VERDICT_SOFTWARE,		/* the filesystem makes it whole (copy-on-write) */
 	SA_VERDICT_HARDWARE			/* the device makes it whole */
 } SaVerdict;
@@ -54,6 +55,8 @@ typedef struct SaProbe
 	bool		writethrough;	/* RWF_WRITETHROUGH|RWF_ATOMIC works here */
 	char		reason[SA_PROBE_TEXT_LEN];	/* why this verdict, what to do */
 	char		writethrough_reason[SA_PROBE_TEXT_LEN];
+	bool		journal;		/* pages here can be protected by the page journal */
+	char		journal_reason[SA_PROBE_TEXT_LEN];
 } SaProbe;
 
 extern const char *sa_verdict_name(SaVerdict verdict);

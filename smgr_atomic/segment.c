@@ -150,11 +150,13 @@ open_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, const char *
  * symlink, a mount or an inode flag may have changed since.
  */
 static void
-check_segment(SaSegment *segment, File file, BlockNumber block, const char *path)
+check_segment(SaSegment *segment, File file, BlockNumber block, const char *path, bool atomic)
 {
 	int			fd = saFileGetRawDesc(file);
 	int			rc = fd < 0 ? -errno : sa_probe_limits(fd, &segment->limits);
 
+	if (rc == 0 && !atomic)
+		return;
 	if (rc == 0 && sa_limits_allow(&segment->limits, BLCKSZ))
 	{
 		SaVerdict	verdict = segment->limits.unit_max_opt >= BLCKSZ ?
@@ -188,12 +190,12 @@ check_segment(SaSegment *segment, File file, BlockNumber block, const char *path
 /*
  * Get the segment that holds a block, opened with O_RDWR | open_flags.
  *
- * Raises an error that names file and block if it cannot be opened or cannot
- * be written atomically.  The result is valid until the next call.  Any
+ * Raises an error that names file and block if it cannot be opened or (atomic)
+ * cannot be written atomically.  The result is valid until the next call.  Any
  * process, recovery included; not in a critical section (allocates).
  */
 SaSegment *
-sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_flags)
+sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_flags, bool atomic)
 {
 	int			segno = (int) (block / (BlockNumber) RELSEG_SIZE);
 	SaSegment  *segment = get_slot(get_fork(reln, fork), segno);
@@ -219,7 +221,7 @@ sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_f
 
 	/* creating segments may have come through sa_segment_close() */
 	segment = get_slot(get_fork(reln, fork), segno);
-	check_segment(segment, file, block, path);
+	check_segment(segment, file, block, path, atomic);
 	segment->file = file;
 	segment->open_flags = open_flags;
 	return segment;

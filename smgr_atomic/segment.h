@@ -19,7 +19,7 @@ typedef struct SaSegment
 } SaSegment;
 
 extern SaSegment *sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block,
-								 int open_flags);
+								 int open_flags, bool atomic);
 extern void sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path);
 extern void sa_segment_close(SMgrRelation reln, ForkNumber fork);
 

@@ -31,10 +31,12 @@
 #include "attach.h"
 #include "barrier.h"
 #include "compat.h"
+#include "doublewrite.h"
 #include "driver.h"
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
+#include "journalfile.h"
 #include "place.h"
 #include "segment.h"
 #include "smgr_atomic.h"
@@ -55,6 +57,9 @@ int			sa_write_behind_size = 32 * 1024;
 int			sa_writers = 1;
 int			sa_io_depth = 64;
 bool		sa_io_uring = true;
+char	   *sa_journal_directory = NULL;
+int			sa_journal_size = 64 * 1024;
+bool		sa_ignore_journal = false;
 int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
 bool		sa_wal_interlock = true;
 bool		sa_allow_unsafe_standby = false;
@@ -64,6 +69,7 @@ static const struct config_enum_entry mode_options[] = {
 	{"auto", SA_MODE_AUTO, false},
 	{"direct", SA_MODE_DIRECT, false},
 	{"writethrough", SA_MODE_WRITETHROUGH, false},
+	{"doublewrite", SA_MODE_DOUBLEWRITE, false},
 	{"off", SA_MODE_OFF, false},
 	{NULL, 0, false}
 };
@@ -125,7 +131,10 @@ static void
 table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, BlockNumber nblocks)
 {
 	if (!SmgrIsTemp(reln) && nblocks < old_blocks)
+	{
 		sa_pool_discard(saRelFile(reln), fork, nblocks);
+		sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
+	}
 	mdtruncate(reln, fork, old_blocks, nblocks);
 }
 
@@ -133,7 +142,11 @@ static void
 table_unlink(SaRelFileBackend rel, ForkNumber fork, bool is_redo)
 {
 	if (!saUnlinkIsTemp(rel))
+	{
 		sa_pool_discard(saUnlinkRelFile(rel), fork, 0);
+		if (is_redo)
+			sa_doublewrite_forget(saUnlinkRelFile(rel), fork, 0);
+	}
 	mdunlink(rel, fork, is_redo);
 }
 
@@ -295,6 +308,21 @@ define_settings(void)
 							 "If off, or if the kernel refuses it, each writer has one write under way at a time.",
 							 &sa_io_uring, true,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("smgr_atomic.journal_directory",
+							   "Sets the directory of the page journal that method doublewrite uses.",
+							   "A directory on another device must exist; no other data directory may use it.",
+							   &sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY,
+							   PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("smgr_atomic.journal_size",
+							"Sets the size of the page journal.",
+							NULL,
+							&sa_journal_size, 64 * 1024, 8 * 1024, 4 * 1024 * 1024,
+							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.ignore_journal",
+							 "Starts after a crash without repair from the page journal.",
+							 "Torn pages stay torn. For a journal that is lost for good.",
+							 &sa_ignore_journal, false,
+							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("smgr_atomic.on_unsafe_tablespace",
 							 "Sets what CREATE TABLESPACE does on storage that is not torn-free.",
 							 "\"error\" refuses it, \"demote\" turns full-page images on for the whole cluster first.",
@@ -339,6 +367,8 @@ request_shared_memory(void)
 	RequestAddinShmemSpace(sa_pool_shmem_size());
 	RequestNamedLWLockTranche("smgr_atomic", 1);
 	RequestNamedLWLockTranche(SA_POOL_LOCKS, SA_POOL_PARTITIONS);
+	RequestAddinShmemSpace(sa_doublewrite_shmem_size());
+	RequestNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS, SA_DOUBLEWRITE_LOCK_COUNT);
 }
 
 static void
@@ -350,6 +380,7 @@ start_shared_memory(void)
 	sa_stats_shmem_init();
 	sa_write_shmem_init();
 	sa_pool_shmem_init();
+	sa_doublewrite_shmem_init();
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	sa_place_await_orphans();
@@ -395,7 +426,7 @@ _PG_init(void)
 	attach();
 	sa_interlock_register();
 	sa_guard_register();
-	sa_barrier_register(sa_pool_let_go);
+	sa_barrier_register(sa_write_let_go);
 
 	prev_shmem_request_hook = shmem_request_hook;
 	shmem_request_hook = request_shared_memory;

@@ -22,7 +22,8 @@ typedef enum SaMode
 	SA_MODE_OFF,
 	SA_MODE_AUTO,
 	SA_MODE_DIRECT,
-	SA_MODE_WRITETHROUGH
+	SA_MODE_WRITETHROUGH,
+	SA_MODE_DOUBLEWRITE
 } SaMode;
 
 typedef enum SaUnsafeTablespace
@@ -39,6 +40,9 @@ extern int	sa_write_behind_size;	/* kB; 0 = no pool */
 extern int	sa_writers;
 extern int	sa_io_depth;
 extern bool sa_io_uring;
+extern char *sa_journal_directory;
+extern int	sa_journal_size;	/* kB */
+extern bool sa_ignore_journal;
 extern int	sa_on_unsafe_tablespace;	/* SaUnsafeTablespace */
 extern bool sa_wal_interlock;
 extern bool sa_allow_unsafe_standby;

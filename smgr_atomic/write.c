@@ -47,6 +47,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "doublewrite.h"
 #include "segment.h"
 #include "stats.h"
 #include "write.h"
@@ -125,6 +126,8 @@ sa_write_flags(SaWriteMethod method)
 	if (method == SA_WRITE_DIRECT)
 		return 0;
 #endif
+	if (method == SA_WRITE_DOUBLE)
+		return 0;
 	if (method == SA_WRITE_THROUGH)
 		return RWF_ATOMIC | (int) pg_atomic_read_u32(&shared->writethrough_flag);
 	return RWF_ATOMIC;
@@ -281,18 +284,25 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 		   bool skipFsync, SaWriteMethod method)
 {
 	SaSegment  *segment = sa_segment_get(reln, fork, block,
-										 method == SA_WRITE_DIRECT ? O_DIRECT : 0);
+										 method == SA_WRITE_THROUGH ? 0 : O_DIRECT,
+										 method != SA_WRITE_DOUBLE);
 	SaPageKey	key;
 	instr_time	start,
 				elapsed;
-	bool		accepted;
+	bool		accepted,
+				put = false;
 
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
 	accepted = !skipFsync && sa_pool_accept(&key, page);
+	if (!accepted && method == SA_WRITE_DOUBLE)
+	{
+		sa_pool_put(&key, page);	/* only from there pages go to the journal */
+		put = true;
+	}
 	if (!accepted || must_wait(fork))
 		sa_pool_settle_block(&key);
-	if (!accepted)
+	if (!accepted && !put)
 		write_now(segment, block, page, method);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
@@ -342,6 +352,18 @@ sa_write_read(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page)
 		return false;
 	make_key(&key, reln, fork, block);
 	return sa_pool_read(&key, page);
+}
+
+/*
+ * Files are about to be copied or removed behind our back, or a checkpoint has
+ * completed: everything accepted before now is in its place, no writer has a
+ * file open, and no copy in the page journal counts any more.
+ */
+void
+sa_write_let_go(void)
+{
+	sa_pool_let_go();
+	sa_doublewrite_void();
 }
 
 /* Wait until the file has the last page accepted for a block. */

@@ -582,14 +582,26 @@ put_page(const SaPageKey *key, const void *page)
 bool
 sa_pool_accept(const SaPageKey *key, const void *page)
 {
+	bool		accepting;
+
+	HOLD_INTERRUPTS();
+	accepting = pg_atomic_read_u32(&shared->accepting) != 0;
+	if (accepting)
+		sa_pool_put(key, page);
+	RESUME_INTERRUPTS();
+	return accepting;
+}
+
+/*
+ * Hand over a page even if the pool takes none: for pages that no other way
+ * may take.  The caller then waits for it.
+ */
+void
+sa_pool_put(const SaPageKey *key, const void *page)
+{
 	Placed		placed;
 
 	HOLD_INTERRUPTS();
-	if (pg_atomic_read_u32(&shared->accepting) == 0)
-	{
-		RESUME_INTERRUPTS();
-		return false;
-	}
 	placed = put_page(key, page);
 	pg_atomic_fetch_add_u64(&shared->accepted, 1);
 	if (placed == PLACED_COMBINED)
@@ -597,7 +609,6 @@ sa_pool_accept(const SaPageKey *key, const void *page)
 	else
 		page_was_queued();
 	RESUME_INTERRUPTS();
-	return true;
 }
 
 /* Read a page if it is here.  Any process. */

@@ -82,6 +82,7 @@ extern void sa_pool_status(SaPoolStatus *status);
 
 /* for those who hand over and read pages */
 extern bool sa_pool_accept(const SaPageKey *key, const void *page);
+extern void sa_pool_put(const SaPageKey *key, const void *page);
 extern bool sa_pool_read(const SaPageKey *key, void *page);
 extern void sa_pool_settle_block(const SaPageKey *key);
 extern void sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno);

@@ -51,6 +51,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "doublewrite.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -92,6 +93,7 @@ typedef struct Writer
 	int			batch[CLAIM_MAX];	/* claimed slots, sorted */
 	int			batch_count;
 	int			batch_next;		/* first not yet in a request */
+	int			section;		/* of the page journal; -1 = batch is not in it */
 	int			retries;		/* since a request was done */
 	int			pause_us;		/* before the next claim; requests were refused */
 	WriterFile	files[FILES];
@@ -142,18 +144,23 @@ static int
 open_file(const SaPageKey *key, int segno)
 {
 	WriterFile *file = &me->files[me->file_count];
-	bool		through = sa_write_method() == SA_WRITE_THROUGH;
+	SaWriteMethod method = sa_write_method();
 	SaLimits	limits = {0};
 	int			rc;
 
 	file->rel = key->rel;
 	file->fork = key->fork;
 	file->segno = segno;
-	file->method = through ? SA_WRITE_THROUGH : SA_WRITE_DIRECT;
+
+	/*
+	 * Plain: a process that read "doublewrite" just before that ended.  Images
+	 * are on by then.
+	 */
+	file->method = method == SA_WRITE_PLAIN ? SA_WRITE_DOUBLE : method;
 	sa_segment_path(key->rel, key->fork, segno, file->path);
 
 	ReserveExternalFD();
-	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (through ? 0 : O_DIRECT));
+	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (file->method == SA_WRITE_THROUGH ? 0 : O_DIRECT));
 	rc = file->fd < 0 ? -errno : sa_probe_limits(file->fd, &limits);
 	if (rc != 0)
 	{
@@ -163,7 +170,10 @@ open_file(const SaPageKey *key, int segno)
 				 errmsg("could not open file \"%s\" (target block %u): %m", file->path, key->block),
 				 errdetail("A page that was accepted for it cannot be written.")));
 	}
-	file->unit_max = limits.unit_max_opt >= BLCKSZ ? limits.unit_max_opt : limits.unit_max;
+	if (file->method == SA_WRITE_DOUBLE)
+		file->unit_max = SA_REQUEST_PAGES * BLCKSZ;
+	else
+		file->unit_max = limits.unit_max_opt >= BLCKSZ ? limits.unit_max_opt : limits.unit_max;
 	return me->file_count++;
 }
 
@@ -246,6 +256,7 @@ start_request(void)
 	request->fd = me->files[file].fd;
 	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	request->flags = sa_write_flags(me->files[file].method);
+	request->section = me->section;
 	request->page_count = request_size(me->files[file].unit_max);
 	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));
 	me->batch_next += request->page_count;
@@ -301,12 +312,16 @@ settle(SaRequest *request)
 {
 	instr_time	elapsed;
 
+	if (request->section >= 0 && request->error != 0)
+		sa_doublewrite_placed(request->section, request->page_count);
 	switch (request->error)
 	{
 		case 0:
 			me->retries = 0;
 			INSTR_TIME_SET_CURRENT(elapsed);
 			INSTR_TIME_SUBTRACT(elapsed, request->started);
+			if (request->section >= 0)
+				sa_doublewrite_placed(request->section, request->page_count);
 			sa_pool_complete(request->slots, request->page_count);
 			sa_pool_count_write(request->page_count, INSTR_TIME_GET_MICROSEC(elapsed), me->is_writer);
 			break;
@@ -348,12 +363,41 @@ finish_requests(bool wait)
 	}
 }
 
+/*
+ * Write the claimed batch to the page journal, if pages go through it.  Nothing
+ * of it is written to its place before.
+ */
+static void
+journal_batch(void)
+{
+	SaRingPlace place;
+	SaReserved	reserved;
+
+	me->section = -1;
+	if (sa_write_method() != SA_WRITE_DOUBLE)
+		return;
+	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &place)) == SA_RESERVED_FULL)
+	{
+		while (under_way())
+			finish_requests(true);	/* room may be waiting for these */
+		sa_doublewrite_make_room();
+	}
+	if (reserved == SA_RESERVED_CLOSED)
+		return;
+	sa_doublewrite_write(me->batch, me->batch_count, &place);
+	me->section = place.section;
+}
+
 /* Claim the next batch.  Returns whether there is one. */
 static bool
 claim_batch(void)
 {
+	int			max = CLAIM_MAX;
+
+	if (sa_write_method() == SA_WRITE_DOUBLE)
+		max = Min(max, sa_doublewrite_batch_max());
 	me->batch_next = 0;
-	me->batch_count = sa_pool_claim(me->batch, CLAIM_MAX);
+	me->batch_count = sa_pool_claim(me->batch, max);
 	if (me->batch_count == 0)
 		return false;
 	qsort(me->batch, me->batch_count, sizeof(int), compare_slots);
@@ -366,6 +410,7 @@ claim_batch(void)
 		close_files();
 		me->file_generation = sa_pool_forget_generation();
 	}
+	journal_batch();
 	return true;
 }
 
@@ -398,7 +443,11 @@ write_batches(bool all)
 			stop = !all || ShutdownRequestPending || ConfigReloadPending || InterruptPending;
 		}
 		if (me->batch_next < me->batch_count)
+		{
+			if (me->section >= 0)
+				sa_doublewrite_placed(me->section, me->batch_count - me->batch_next);
 			sa_pool_requeue(&me->batch[me->batch_next], me->batch_count - me->batch_next);
+		}
 		me->batch_next = me->batch_count;
 		while (under_way())
 			finish_requests(true);

@@ -129,7 +129,7 @@ is($node->safe_psql('postgres', q{
 	AND (coalesce(short_desc, '') NOT LIKE '%.' OR context NOT IN ('postmaster', 'sighup', 'superuser'))}),
 	0, 'every setting has a description that is a sentence, and a context');
 is($node->safe_psql('postgres', q{SELECT enumvals FROM pg_settings WHERE name = 'smgr_atomic.mode'}),
-	'{auto,direct,writethrough,off}', 'values of mode');
+	'{auto,direct,writethrough,doublewrite,off}', 'values of mode');
 
 stop_clean($node);
 done_testing();

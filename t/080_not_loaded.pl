@@ -94,7 +94,7 @@ for my $role ('nobody', 'reader', 'monitor')
 }
 refused($node, 'SET smgr_atomic.require = on', qr/cannot be changed without restarting/, 'SET smgr_atomic.require');
 refused($node, q{ALTER SYSTEM SET smgr_atomic.mode = 'sometimes'},
-	qr/invalid value for parameter "smgr_atomic\.mode": "sometimes".*HINT:  Available values: auto, direct, writethrough, off/s,
+	qr/invalid value for parameter "smgr_atomic\.mode": "sometimes".*HINT:  Available values: auto, direct, writethrough, doublewrite, off/s,
 	'wrong value of smgr_atomic.mode');
 refused($node, 'SET smgr_atomic.nonsense = 1', qr/invalid configuration parameter name/, 'unknown setting');
 

@@ -49,7 +49,8 @@ use SmgrAtomic::Root ();
 
 What is compared, by name: title and settings of the server.  "whole" tells that
 pages must be whole even before recovery, "unsafe" that damage is expected,
-"flips" that images are on or off as it comes.
+"flips" that images are on or off as it comes, "images_off" that they must go
+off although pages may be torn.
 @safe_arms are those that scenarios without a control of their own run with.
 
 =cut
@@ -61,6 +62,15 @@ our %arms = (
 		title => 'smgr_atomic, software',
 		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on' ],
 		whole => 1
+	},
+	# a small journal, so that it wraps
+	'doublewrite' => {
+		title => 'smgr_atomic, doublewrite',
+		conf  => [
+			'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on',
+			'smgr_atomic.mode=doublewrite',         'smgr_atomic.journal_size=8MB'
+		],
+		images_off => 1
 	});
 
 # Of these, the ones that must survive everything; CRASH_ARMS names others.
@@ -80,7 +90,7 @@ use constant KEPT_ITEMS => 40;    # of each client, the rest it deletes
 use constant ACCOUNTS   => 40_000;
 use constant START_BALANCE => 1000;
 
-=head2 new(sector => 4096, size => '1G', mkfs_options =>)
+=head2 new(sector => 4096, size => '1G', fs => 'xfs', mkfs_options =>, checksums => 1)
 
 =cut
 
@@ -90,6 +100,8 @@ sub new
 	my $self = bless {
 		sector => 4096,
 		size   => '1G',
+		fs     => 'xfs',
+		checksums => 1,
 		%options,
 		lab  => abs_path(dirname(__FILE__) . '/../../contrib-bench/lab'),
 		home => $ENV{TMPDIR}
@@ -98,6 +110,9 @@ sub new
 	$self->make_golden;
 	return $self;
 }
+
+# Of this process, so that there can be several labs one after the other.
+my ($images, $runs) = (0, 0);
 
 # The image that every run starts from.
 sub make_golden
@@ -108,16 +123,18 @@ sub make_golden
 		name   => 'disk',
 		size   => $self->{size},
 		sector => $self->{sector},
+		fs     => $self->{fs},
 		map { defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(mkfs_options));
-	my $run = $self->new_run('golden', arm => 'stock-on', disk => $disk);
+	$self->{image} = 'golden' . ++$images;
+	my $run = $self->new_run($self->{image}, arm => 'stock-on', disk => $disk);
 
-	run_command([ 'initdb', '-k', '-N', '-A', 'trust', '--wal-segsize=1', '--locale=C',
+	run_command([ 'initdb', $self->{checksums} ? '-k' : (), '-N', '-A', 'trust', '--wal-segsize=1', '--locale=C',
 			'-E', 'UTF8', '-D', $run->{data} ]);
 	mkdir "$run->{mount}/space" or die "mkdir: $!";
 	$run->start or die "the server does not start, see $run->{log}\n";
 	$run->load_schema;
 	$run->stop;
-	SmgrAtomic::Root::ask('power_remove', name => 'disk', keep => 'golden');
+	SmgrAtomic::Root::ask('power_remove', name => 'disk', keep => $self->{image});
 	return;
 }
 
@@ -152,13 +169,14 @@ sub begin
 	my $disk = SmgrAtomic::Root::ask(
 		'power_create',
 		name     => 'disk',
-		from     => 'golden',
+		from     => $self->{image},
 		sector   => $self->{sector},
+		fs       => $self->{fs},
 		log_data => 1,
 		map { defined $options{$_} ? ($_ => $options{$_}) : () } qw(seed survive atomic_unit));
 
 	srand $options{seed};
-	return $self->new_run(++$self->{runs} . "-$options{arm}-$options{seed}", %options, disk => $disk);
+	return $self->new_run(++$runs . "-$options{arm}-$options{seed}", %options, disk => $disk);
 }
 
 =head2 first_seed()
@@ -328,9 +346,9 @@ sub why_it_failed
 sub check_arm
 {
 	my ($self) = @_;
-	my ($whole, $flips) = @{ $SmgrAtomic::Crash::arms{ $self->{arm} } }{qw(whole flips)};
-	return if $flips;
-	my $want = $whole || $self->{arm} eq 'stock-off' ? 'off' : 'on';
+	my $arm  = $SmgrAtomic::Crash::arms{ $self->{arm} };
+	return if $arm->{flips};
+	my $want = $arm->{whole} || $arm->{images_off} || $self->{arm} eq 'stock-off' ? 'off' : 'on';
 	my $have;
 
 	SmgrAtomic::Crash::wait_for(60, sub { ($have = $self->value('SHOW full_page_writes')) eq $want });
@@ -624,13 +642,15 @@ sub split_writes
 
 =head2 scan()
 
-Torn and damaged pages of the stopped cluster, as tornscan reports them.
+Torn and damaged pages of the stopped cluster, as tornscan reports them.  In a
+cluster without checksums none can be seen.
 
 =cut
 
 sub scan
 {
 	my ($self) = @_;
+	return { torn => 0, damaged => 0, findings => [] } unless $self->{lab}{checksums};
 	$self->ctl('flush-log');
 	my ($status, $out, $err) = SmgrAtomic::Crash::try_command(
 		[ "$self->{lab}{lab}/tornscan", '--json', '--sector', $self->{lab}{sector},
@@ -791,6 +811,7 @@ sub verify_files
 	$self->{orphans_damaged} = @findings - @bad;
 	return $self->problem("checksum of $bad[0]{file}, block $bad[0]{block}, and " . $#bad . ' others') if @bad;
 
+	return 1 unless $self->{lab}{checksums};
 	my ($status, $out, $err) =
 	  SmgrAtomic::Crash::try_command([ 'pg_checksums', '--check', '-D', $self->{data} ]);
 	return 1 if $status == 0 || @findings;
@@ -824,7 +845,7 @@ sub relation_files
 	return \%used;
 }
 
-=head2 recover_and_verify()
+=head2 recover_and_verify(conf => [...])
 
 The usual end of a run, with power back: scan, recovery, verify.  Fills
 $run->{torn}, {damaged_before} (pages), {split} (writes the cut split),
@@ -835,14 +856,14 @@ recovery.
 
 sub recover_and_verify
 {
-	my ($self) = @_;
+	my ($self, %options) = @_;
 	my $scan = $self->scan;
 
 	$self->{torn}           = $scan->{torn};
 	$self->{damaged_before} = $scan->{damaged};
 	$self->{findings}       = $scan->{findings};
 	$self->{split}          = $self->split_writes;
-	if (!$self->start)
+	if (!$self->start(%options))
 	{
 		my $acknowledged = $self->acknowledged;
 		$self->{acknowledged} += $_ for values %$acknowledged;
@@ -864,7 +885,7 @@ sub keep
 	my ($self, $directory) = @_;
 	my $name = $self->{name};
 
-	SmgrAtomic::Root::ask('power_save', name => 'disk', from => 'golden', as => $name,
+	SmgrAtomic::Root::ask('power_save', name => 'disk', from => $self->{lab}{image}, as => $name,
 		server_log => $self->{log} =~ s/.*\/home\///r);
 	return "$directory/$name";
 }

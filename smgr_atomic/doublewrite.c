@@ -1,0 +1,724 @@
+/*-------------------------------------------------------------------------
+ *
+ * doublewrite.c
+ *	  Pages go to the journal before they go to their place.
+ *
+ * The strategy for storage without an atomic unit.  A batch of pages that a
+ * writer has claimed from the pool is written to the journal (journal.c has
+ * its layout), in one write that is durable when it returns; then the pages are
+ * written to their places, plainly.  A page that tears there has a whole copy.
+ *
+ * The rules, each of which the model in tests/ has been run without:
+ *
+ * 1. No page is written to its place before its batch is durable.
+ * 2. A section of the ring is used again only after every page in it has been
+ *	  written to its place, then every file with such a page has been
+ *	  fdatasync'ed (a failure is a PANIC; a file that is gone needs none), then a
+ *	  superblock that excludes the section has become durable ("retired").
+ * 3. Before a file is shortened or removed under a name that can come back soon,
+ *	  the copies of its pages are made void, because what is written there next
+ *	  may not come through here (relation extension, index builds): first the
+ *	  files are fdatasync'ed, so that the pages in place are whole without
+ *	  their copies - redo may read them once more if we crash now -, then a
+ *	  "forget" is written, then the caller goes on.  This is needed only if the
+ *	  window has such pages, which the keys kept in shared memory tell.
+ * 4. The whole window is retired ("voided") at the end of each checkpoint, and
+ *	  at each barrier that comes before directories of databases are copied or
+ *	  removed (barrier.c), which no call announces.  So every copy is also newer
+ *	  than the redo point of the last checkpoint.
+ * 5. While the journal is open every page goes through it.  It is opened only
+ *	  when no process writes in another way any more, and closed only while
+ *	  full-page images are on, before any process writes in another way.  A
+ *	  page that a writer claimed under the method "doublewrite" while the journal
+ *	  is closed goes to its place plainly: images protect it then (fpw.c).
+ *	  There is no way from doublewrite to another atomic method but over "off".
+ *
+ * A relation that is dropped needs no "forget" outside of recovery: the server
+ * keeps its file, empty, until after the next checkpoint, so that its name does
+ * not come back before the window is void.
+ *
+ * The file is opened by the postmaster at start (or not at all until the next
+ * one) and inherited by every process.
+ *
+ * Locks
+ *	  lock			ring, keys, open, counters
+ *	  retire_lock	held through a retirement, also protects the superblock;
+ *					taken before lock.  Files are synced while holding it.
+ * A process that waits for room or for a void has nothing reserved itself, so
+ * what it waits for (pages of others on their way) always comes.
+ *
+ * No function here allocates with palloc; all but _usable, _start, _open and
+ * _close may be called in a critical section.  Whatever fails is a PANIC.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufpage.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+#include "doublewrite.h"
+#include "journalfile.h"
+#include "smgr_atomic.h"
+#include "writebehind.h"
+
+#define WAIT_MS 1000
+#define MAX_WRITE_TRIES 1000
+
+typedef struct DoublewriteShared
+{
+	LWLock	   *lock;
+	LWLock	   *retire_lock;
+	ConditionVariable progress; /* pages were placed, or sections retired */
+	bool		available;		/* set at start: the file is open in every process */
+	bool		open;
+	SaJournalSuper super;
+	SaRing		ring;
+} DoublewriteShared;
+
+static DoublewriteShared *shared = NULL;
+
+/* keys[section * section_blocks + n]: nth page of the section */
+static SaJournalKey *keys = NULL;
+
+/* Of the postmaster, inherited. */
+static int	journal_fd = -1;
+static char journal_path[MAXPGPATH];
+static SaJournalSuper new_super;	/* of a file that has none yet */
+
+static uint32
+section_blocks(void)
+{
+	return sa_journal_section_blocks((uint64) sa_journal_size * 1024);
+}
+
+static Size
+keys_size(void)
+{
+	return mul_size(SA_JOURNAL_SECTIONS * sizeof(SaJournalKey), section_blocks());
+}
+
+Size
+sa_doublewrite_shmem_size(void)
+{
+	return add_size(sizeof(DoublewriteShared), keys_size());
+}
+
+/* Called from shmem_startup_hook. */
+void
+sa_doublewrite_shmem_init(void)
+{
+	bool		found;
+
+	shared = ShmemInitStruct("smgr_atomic doublewrite", sizeof(DoublewriteShared), &found);
+	keys = ShmemInitStruct("smgr_atomic doublewrite keys", keys_size(), &found);
+	if (found)
+		return;
+	memset(shared, 0, sizeof(DoublewriteShared));
+	shared->lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[0].lock;
+	shared->retire_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[1].lock;
+	ConditionVariableInit(&shared->progress);
+}
+
+static void
+panic(const char *what)
+{
+	ereport(IsUnderPostmaster ? PANIC : FATAL,
+			(errcode_for_file_access(),
+			 errmsg("could not %s page journal \"%s\": %m", what, journal_path),
+			 errdetail("Pages must not be written to their places without a copy there."),
+			 errhint("Check the device and the kernel log.")));
+}
+
+/* ---- the file, at start ---- */
+
+static bool
+knows(const SaMarker *marker, bool have_marker, const SaJournalSuper *super)
+{
+	return have_marker && strcmp(marker->path, journal_path) == 0 &&
+		memcmp(marker->uuid, super->uuid, SA_JOURNAL_UUID) == 0;
+}
+
+/*
+ * Look at the journal that is there.  True if a new one may (or has to) be made
+ * in its place, or if it can be used (*fd >= 0).  Outside of the data directory
+ * one that is not ours and not given up by its owner is left alone: it may be
+ * what another data directory needs for its recovery.
+ */
+static bool
+look_at_old(int *fd, char *reason, size_t size)
+{
+	SaJournalSuper super;
+	SaMarker	marker;
+	struct stat st;
+	bool		found = false;
+	bool		ours;
+	int			error;
+
+	*fd = sa_journal_open(journal_path, reason, size);
+	if (*fd < 0)
+		return errno == ENOENT;
+	error = sa_journal_read_super(sa_journal_read_block, fd, &super, &found);
+	ours = found && knows(&marker, sa_marker_read(&marker), &super);
+	if (found && super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
+	{
+		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
+				 "set smgr_atomic.journal_directory to another directory, or remove the file if nothing needs it",
+				 journal_path);
+		close(*fd);
+		*fd = -1;
+		return false;
+	}
+	if (error == 0 && found && super.system_identifier == GetSystemIdentifier() &&
+		super.section_blocks == section_blocks() && fstat(*fd, &st) == 0 &&
+		(uint64) st.st_size == sa_journal_file_size(section_blocks()))
+		return true;
+	close(*fd);
+	*fd = -1;
+	return true;
+}
+
+/*
+ * Can pages go through the journal?  If not, a reason for people.  In the
+ * postmaster at start, after repair: opens the journal, makes it if needed.
+ */
+bool
+sa_doublewrite_usable(char *reason, size_t size)
+{
+	int			fd;
+
+	if (sa_write_behind_size == 0)
+	{
+		snprintf(reason, size, "doublewrite needs the write-behind pool, but smgr_atomic.write_behind_size is 0");
+		return false;
+	}
+	if (IsBinaryUpgrade)
+	{
+		snprintf(reason, size, "no page journal during pg_upgrade");
+		return false;
+	}
+	if (IsUnderPostmaster)
+	{
+		if (!shared->available)
+			snprintf(reason, size, "the page journal is opened only when the server starts; restart it for doublewrite");
+		return shared->available;
+	}
+	if (journal_fd >= 0)
+		return true;
+
+	sa_journal_path(journal_path);
+	if (!look_at_old(&fd, reason, size))
+		return false;
+	if (fd < 0)
+	{
+		fd = sa_journal_create(journal_path, section_blocks(), reason, size);
+		if (fd < 0)
+			return false;
+		if (!pg_strong_random(new_super.uuid, SA_JOURNAL_UUID))
+			elog(FATAL, "could not generate a random identifier");
+		new_super.system_identifier = GetSystemIdentifier();
+		new_super.section_blocks = section_blocks();
+	}
+	journal_fd = fd;
+	return true;
+}
+
+/*
+ * The journal that this postmaster has open already, from before a backend's
+ * crash, if that is its path; else -1.  A second open file could not get the
+ * lock.
+ */
+int
+sa_doublewrite_descriptor(const char *path)
+{
+	return journal_fd >= 0 && strcmp(path, journal_path) == 0 ? journal_fd : -1;
+}
+
+/* Write the superblock as it is in shared memory, as the newest. */
+static void
+write_super(void)
+{
+	int			error;
+
+	shared->super.serial++;
+	error = sa_journal_write_super(journal_fd, &shared->super);
+	if (error == 0)
+		return;
+	errno = error;
+	panic("write superblock of");
+}
+
+/* Void window, new superblock, marker; then pages may go through. */
+static void
+begin_use(void)
+{
+	SaMarker	marker;
+
+	shared->super.in_use = 1;
+	shared->super.window_start = shared->ring.next_sequence;
+	write_super();
+	strlcpy(marker.path, journal_path, MAXPGPATH);
+	memcpy(marker.uuid, shared->super.uuid, SA_JOURNAL_UUID);
+	marker.generation = shared->super.generation;
+	sa_marker_write(&marker);
+}
+
+/*
+ * Begin a new generation and open the journal.  Postmaster at start, after
+ * sa_doublewrite_usable() has said yes; nothing in the file is needed any more.
+ */
+void
+sa_doublewrite_start(void)
+{
+	bool		found;
+	int			error;
+
+	Assert(!IsUnderPostmaster && journal_fd >= 0);
+	error = sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found);
+	if (error != 0)
+	{
+		errno = error;
+		panic("read");
+	}
+	if (!found)
+		shared->super = new_super;
+	shared->super.generation++;
+	sa_ring_init(&shared->ring, section_blocks());
+	begin_use();
+	shared->available = true;
+	shared->open = true;
+}
+
+/*
+ * No page will go through a journal for now, and none is needed.  Postmaster at
+ * start.
+ */
+void
+sa_doublewrite_give_up(void)
+{
+	if (journal_fd >= 0)
+	{
+		bool		found;
+
+		if (sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found) == 0 &&
+			found && shared->super.in_use)
+		{
+			shared->super.in_use = 0;
+			write_super();
+		}
+		close(journal_fd);
+		journal_fd = -1;
+	}
+	sa_marker_remove(FATAL);
+}
+
+bool
+sa_doublewrite_is_open(void)
+{
+	bool		open;
+
+	if (shared == NULL || !shared->available)
+		return false;
+	LWLockAcquire(shared->lock, LW_SHARED);
+	open = shared->open;
+	LWLockRelease(shared->lock);
+	return open;
+}
+
+/*
+ * From now on pages go through the journal.  Driver: every process uses the
+ * method "doublewrite", and full-page images are on.
+ */
+void
+sa_doublewrite_open(void)
+{
+	if (sa_doublewrite_is_open())
+		return;
+	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	begin_use();
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->open = true;
+	LWLockRelease(shared->lock);
+	LWLockRelease(shared->retire_lock);
+}
+
+/*
+ * From now on no page goes through the journal, and nothing in it counts.
+ * Checkpointer: full-page images have been on since before the redo point of
+ * the last checkpoint.
+ */
+void
+sa_doublewrite_close(void)
+{
+	if (!sa_doublewrite_is_open())
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->open = false;
+	LWLockRelease(shared->lock);
+	sa_doublewrite_void();
+	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	shared->super.in_use = 0;
+	write_super();
+	LWLockRelease(shared->retire_lock);
+	sa_marker_remove(WARNING);
+}
+
+/* ---- syncing files ---- */
+
+/*
+ * Segments, each as the key of its first page.  malloc'ed: nothing is palloc'ed
+ * in a critical section.
+ */
+typedef struct FileSet
+{
+	SaJournalKey *files;
+	size_t		count;
+	size_t		capacity;
+} FileSet;
+
+static int
+compare_files(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(SaJournalKey));
+}
+
+static void
+add_file(FileSet *set, const SaJournalKey *key)
+{
+	SaJournalKey file = *key;
+
+	file.block -= file.block % (BlockNumber) RELSEG_SIZE;
+	if (set->count > 0 && compare_files(&file, &set->files[set->count - 1]) == 0)
+		return;
+	if (set->count == set->capacity)
+	{
+		set->capacity = set->capacity == 0 ? 256 : set->capacity * 2;
+		set->files = realloc(set->files, set->capacity * sizeof(SaJournalKey));
+		if (set->files == NULL)
+			elog(PANIC, "out of memory");
+	}
+	set->files[set->count++] = file;
+}
+
+static void
+sync_file(const SaJournalKey *file)
+{
+	char		path[MAXPGPATH];
+	int			fd;
+	int			rc;
+
+	sa_journal_segment_path(file, path);
+	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
+	if (fd < 0 && errno == ENOENT)
+		return;
+	do
+		rc = fd < 0 ? -1 : fdatasync(fd);
+	while (rc < 0 && fd >= 0 && errno == EINTR);
+	if (rc < 0)
+		ereport(PANIC,
+				(errcode_for_file_access(),
+				 errmsg("could not fsync file \"%s\": %m", path),
+				 errdetail("Copies of its pages in the page journal cannot be given up.")));
+	close(fd);
+}
+
+/* Make the files durable; the set is empty then. */
+static void
+sync_files(FileSet *set)
+{
+	if (set->count > 1)
+		qsort(set->files, set->count, sizeof(SaJournalKey), compare_files);
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_SYNC);
+	for (size_t i = 0; i < set->count; i++)
+	{
+		if (i == 0 || compare_files(&set->files[i], &set->files[i - 1]) != 0)
+			sync_file(&set->files[i]);
+	}
+	pgstat_report_wait_end();
+	free(set->files);
+	memset(set, 0, sizeof(*set));
+}
+
+static SaJournalKey *
+section_keys(int section)
+{
+	return keys + (Size) section * section_blocks();
+}
+
+/* ---- writers ---- */
+
+/* Pages of a batch at most. */
+int
+sa_doublewrite_batch_max(void)
+{
+	return sa_ring_batch_max(&shared->ring);
+}
+
+static void
+make_key(SaJournalKey *key, const SaPageKey *page)
+{
+	memcpy(key, &page->rel, sizeof(page->rel));
+	key->fork = page->fork;
+	key->block = page->block;
+}
+
+StaticAssertDecl(offsetof(SaJournalKey, fork) == sizeof(SaRelFile),
+				 "identity of a relation: tablespace, database, relation");
+StaticAssertDecl(SA_JOURNAL_BLOCK == BLCKSZ, "the page journal is made for 8 kB pages");
+
+/*
+ * Reserve room for the pages of these slots, which are in flight.  After
+ * SA_RESERVED, sa_doublewrite_write() and then sa_doublewrite_placed() for each
+ * of them must follow, whatever happens.
+ */
+SaReserved
+sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place)
+{
+	SaReserved	result = SA_RESERVED;
+
+	if (!shared->available)
+		return SA_RESERVED_CLOSED;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	if (!shared->open)
+		result = SA_RESERVED_CLOSED;
+	else if (!sa_ring_reserve(&shared->ring, count, place))
+		result = SA_RESERVED_FULL;
+	for (int i = 0; i < count && result == SA_RESERVED; i++)
+		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);
+	LWLockRelease(shared->lock);
+	return result;
+}
+
+/* Write a header and pages to where they belong, durably. */
+static void
+write_blocks(struct iovec *iov, int count, uint64 offset)
+{
+	ssize_t		length = (ssize_t) count * SA_JOURNAL_BLOCK;
+	ssize_t		done = 0;
+
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
+	for (int i = 0; i < MAX_WRITE_TRIES; i++)
+	{
+		done = pwritev2(journal_fd, iov, count, offset, RWF_DSYNC);
+		if (done == length || (done < 0 && errno != EINTR && errno != EAGAIN))
+			break;
+	}
+	pgstat_report_wait_end();
+	if (done == length)
+		return;
+	if (done >= 0)
+		errno = EIO;
+	panic("write");
+}
+
+/* Write the pages to the journal.  They are durable when this returns. */
+void
+sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
+{
+	SaJournalEntry entries[SA_JOURNAL_MAX_ENTRIES];
+	struct iovec iov[SA_JOURNAL_MAX_ENTRIES + 1];
+
+	for (int i = 0; i < count; i++)
+	{
+		char	   *page = sa_pool_page(slots[i]);
+
+		make_key(&entries[i].key, &sa_pool_slot(slots[i])->key);
+		entries[i].crc = sa_journal_page_crc(page);
+		entries[i].lsn = sa_journal_page_lsn(page);
+		iov[i + 1].iov_base = page;
+		iov[i + 1].iov_len = BLCKSZ;
+	}
+	iov[0].iov_base = sa_journal_buffer();
+	iov[0].iov_len = SA_JOURNAL_BLOCK;
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, entries, count, iov[0].iov_base);
+	write_blocks(iov, count + 1, place->offset);
+}
+
+/*
+ * So many pages of a section have been written to their place, or are in the
+ * pool again without having been.
+ */
+void
+sa_doublewrite_placed(int section, int count)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	sa_ring_done(&shared->ring, section, count);
+	LWLockRelease(shared->lock);
+	ConditionVariableBroadcast(&shared->progress);
+}
+
+/*
+ * Retire what can be retired.  False if that is nothing.
+ */
+static bool
+retire(void)
+{
+	FileSet		files = {0};
+	uint64		window = 0;
+	int			count;
+
+	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared->lock, LW_SHARED);
+	count = sa_ring_retirable(&shared->ring);
+	for (int i = 0; i < count; i++)
+	{
+		int			section = sa_ring_section(&shared->ring, i);
+
+		for (uint32 k = 0; k < shared->ring.sections[section].pages; k++)
+		{
+			if (section_keys(section)[k].relation != 0)
+				add_file(&files, section_keys(section) + k);
+		}
+	}
+	if (count > 0)
+		window = sa_ring_window_after(&shared->ring, count);
+	LWLockRelease(shared->lock);
+
+	if (count > 0)
+	{
+		sync_files(&files);
+		shared->super.window_start = window;
+		write_super();
+		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		sa_ring_retire(&shared->ring, count);
+		LWLockRelease(shared->lock);
+	}
+	LWLockRelease(shared->retire_lock);
+	if (count > 0)
+		ConditionVariableBroadcast(&shared->progress);
+	return count > 0;
+}
+
+/*
+ * Wait until there may be room for another batch.  The caller has nothing
+ * reserved.
+ */
+void
+sa_doublewrite_make_room(void)
+{
+	ConditionVariablePrepareToSleep(&shared->progress);
+	if (!retire())
+		(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
+	ConditionVariableCancelSleep();
+}
+
+/* ---- forgetting ---- */
+
+/* Is a batch before this sequence number in the window? */
+static bool
+window_reaches_before(uint64 sequence)
+{
+	bool		reaches;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	reaches = shared->ring.live > 0 &&
+		shared->ring.sections[sa_ring_section(&shared->ring, 0)].end_sequence <= sequence;
+	LWLockRelease(shared->lock);
+	return reaches;
+}
+
+/*
+ * Retire all that has been written until now: no copy of it counts any more,
+ * and every page of it is durable in place.  The caller has nothing reserved.
+ */
+void
+sa_doublewrite_void(void)
+{
+	uint64		end;
+
+	if (shared == NULL || !shared->available)
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	sa_ring_seal(&shared->ring);
+	end = shared->ring.next_sequence;
+	LWLockRelease(shared->lock);
+	while (window_reaches_before(end))
+		sa_doublewrite_make_room();
+}
+
+/*
+ * Look for pages in the window that a "forget" with this key means.  With a
+ * set, add their files; without, strike them out.  Caller holds the lock.
+ */
+static bool
+find_covered(const SaJournalKey *forget, FileSet *files)
+{
+	bool		found = false;
+
+	for (uint32 i = 0; i < shared->ring.live; i++)
+	{
+		int			section = sa_ring_section(&shared->ring, i);
+
+		for (uint32 k = 0; k < shared->ring.sections[section].pages; k++)
+		{
+			SaJournalKey *key = section_keys(section) + k;
+
+			if (!sa_journal_covers(forget, key))
+				continue;
+			found = true;
+			if (files != NULL)
+				add_file(files, key);
+			else
+				key->relation = 0;
+		}
+	}
+	return found;
+}
+
+static void
+write_forget(const SaJournalKey *key)
+{
+	SaJournalEntry entry = {.key = *key};
+	struct iovec iov = {.iov_base = sa_journal_buffer(), .iov_len = SA_JOURNAL_BLOCK};
+	SaRingPlace place;
+	SaReserved	reserved;
+
+	while ((reserved = sa_doublewrite_reserve(NULL, 0, &place)) == SA_RESERVED_FULL)
+		sa_doublewrite_make_room();
+	if (reserved == SA_RESERVED_CLOSED)
+	{
+		sa_doublewrite_void();	/* is being closed: void comes to the same */
+		return;
+	}
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, &entry, 1, iov.iov_base);
+	write_blocks(&iov, 1, place.offset);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	(void) find_covered(key, NULL);
+	LWLockRelease(shared->lock);
+	sa_doublewrite_placed(place.section, 1);
+}
+
+/*
+ * Copies of pages from first_block on, of one fork or all, are void when this
+ * returns.  The file is about to be shortened or removed; none of these pages
+ * is in the pool or on its way.
+ */
+void
+sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
+{
+	SaPageKey	first = {.rel = rel, .fork = fork, .block = first_block};
+	SaJournalKey key;
+	FileSet		files = {0};
+	bool		found;
+
+	if (shared == NULL || !shared->available)
+		return;
+	make_key(&key, &first);
+	LWLockAcquire(shared->lock, LW_SHARED);
+	found = find_covered(&key, &files);
+	LWLockRelease(shared->lock);
+	if (!found)
+		return;
+	sync_files(&files);
+	write_forget(&key);
+}

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * doublewrite.h
+ *	  Pages go to the journal before they go to their place.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_DOUBLEWRITE_H
+#define SMGR_ATOMIC_DOUBLEWRITE_H
+
+#include "compat.h"
+#include "journal.h"
+
+#define SA_DOUBLEWRITE_LOCKS "smgr_atomic_journal"
+#define SA_DOUBLEWRITE_LOCK_COUNT 2
+
+typedef enum SaReserved
+{
+	SA_RESERVED,				/* room in the journal; write, then place */
+	SA_RESERVED_CLOSED,			/* pages do not go through the journal now */
+	SA_RESERVED_FULL			/* make room first */
+} SaReserved;
+
+extern Size sa_doublewrite_shmem_size(void);
+extern void sa_doublewrite_shmem_init(void);
+
+/* for those who decide */
+extern bool sa_doublewrite_usable(char *reason, size_t size);
+extern int	sa_doublewrite_descriptor(const char *path);
+extern void sa_doublewrite_start(void);
+extern void sa_doublewrite_give_up(void);
+extern void sa_doublewrite_open(void);
+extern void sa_doublewrite_close(void);
+extern bool sa_doublewrite_is_open(void);
+
+/* for writers */
+extern int	sa_doublewrite_batch_max(void);
+extern SaReserved sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place);
+extern void sa_doublewrite_make_room(void);
+extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
+extern void sa_doublewrite_placed(int section, int count);
+
+/* for those who shorten or remove files, or let others do it */
+extern void sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block);
+extern void sa_doublewrite_void(void);
+
+#endif							/* SMGR_ATOMIC_DOUBLEWRITE_H */

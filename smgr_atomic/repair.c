@@ -1,0 +1,357 @@
+/*-------------------------------------------------------------------------
+ *
+ * repair.c
+ *	  Repair before redo: torn pages are made whole from the page journal.
+ *
+ * Runs in the postmaster (or a standalone server) at start, and again after a
+ * backend's crash, before any child that could read a page.  If the start is
+ * not a clean one and a marker says that the journal was in use, every page
+ * that has a copy in the journal's window is read in place and, if it may be
+ * torn, overwritten by its newest whole copy; then all files that were changed
+ * are fsynced.  Nothing in the journal changes before that, so a crash in here
+ * costs nothing but time: the next start does it all again.  Only after that
+ * doublewrite.c begins a new generation, and what is in the file counts no more.
+ *
+ * What can be met, and what is done
+ *
+ * - Clean start (pg_control says "shut down"): every page is durable in place,
+ *	 and tools may have changed files since (pg_checksums, pg_upgrade,
+ *	 pg_resetwal).  Nothing is applied.  pg_resetwal after a crash makes a start
+ *	 look clean; what that tears is pg_resetwal's risk, as ever.
+ * - "shut down in recovery" is not clean: a standby may stop without a
+ *	 restartpoint.  Here pg_checksums may have run; a copy gets its checksum
+ *	 anew, so that it equals a page that was only given one.
+ * - backup_label: the directory is a base backup that was restored, or comes
+ *	 from pg_rewind.  Pages in it are older or newer than any journal's, and
+ *	 redo begins at a checkpoint during which images were forced.  Nothing is
+ *	 applied, the marker (which is part of the backup) is removed.
+ * - A directory copied while the server was stopped: clean.  A snapshot of all
+ *	 volumes at one moment: as after a crash, with its own journal.  A snapshot
+ *	 without the journal's device: the journal there has gone on, so its
+ *	 generation or its lock do not fit; else this is like a snapshot without one
+ *	 of the tablespaces, which no server can make good.
+ * - The journal is not there, cannot be read, or is not the one the marker
+ *	 names: the server does not start, and says what can be done.  It never
+ *	 guesses that pages might be whole.
+ * - A file that is gone, or too short for the page: it was dropped or truncated,
+ *	 or its extension was lost; redo knows about it.  But a tablespace whose
+ *	 directory is not there may be on a device that is not: then the server
+ *	 does not start either.
+ * - A relation that was truncated, or dropped and created again under its old
+ *	 name: copies of the one before are void (doublewrite.c, rules 3 and 4).
+ * - Timelines and promotion: LSNs only grow, and the journal knows nothing else.
+ *	 A standby has its own journal.
+ * - The library is removed after a crash: WAL without images has a record that
+ *	 stops recovery (interlock.c).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "catalog/pg_tablespace_d.h"
+#include "common/relpath.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/bufpage.h"
+#include "storage/checksum.h"
+#include "storage/fd.h"
+
+#include "doublewrite.h"
+#include "journalfile.h"
+#include "repair.h"
+#include "smgr_atomic.h"
+
+typedef struct Repair
+{
+	int			journal;		/* descriptor */
+	bool		checksums;		/* the cluster has them */
+	/* the segment that is open */
+	int			fd;				/* -1 = there is none, or it is not needed */
+	SaJournalKey file;			/* its first page */
+	off_t		size;
+	bool		changed;
+	char		path[MAXPGPATH];
+	/* for people */
+	uint64		checked;
+	uint64		restored;
+	uint64		skipped;		/* no such page any more */
+	uint64		unfinished;		/* no whole copy: the page was not written to its place either */
+} Repair;
+
+/* The server cannot start, and here is why. */
+static void
+refuse(const SaMarker *marker, const char *why)
+{
+	ereport(FATAL,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("the page journal \"%s\" is needed for recovery, but %s", marker->path, why),
+			 errdetail("The server was not shut down cleanly. Pages may be torn, and WAL may have no full-page images of them."),
+			 errhint("Bring the journal's device or file back, or restore a backup. Or set smgr_atomic.ignore_journal = on "
+					 "to start without it and take the risk of torn pages.")));
+}
+
+static void
+refuse_file(const char *what, const char *path)
+{
+	ereport(FATAL,
+			(errcode_for_file_access(),
+			 errmsg("could not %s file \"%s\" to repair it from the page journal: %m", what, path),
+			 errdetail("The journal is unchanged; the next start tries again.")));
+}
+
+/* ---- pages ---- */
+
+static void
+close_segment(Repair *repair)
+{
+	if (repair->fd >= 0 && repair->changed && pg_fsync(repair->fd) != 0)
+		refuse_file("fsync", repair->path);
+	if (repair->fd >= 0)
+		close(repair->fd);
+	repair->fd = -1;
+	repair->changed = false;
+}
+
+/*
+ * A tablespace that is linked must be there.  One that is not linked has been
+ * dropped.
+ */
+static void
+check_tablespace(const SaJournalKey *key)
+{
+	char		path[MAXPGPATH];
+	struct stat st;
+
+	if (key->tablespace == GLOBALTABLESPACE_OID || key->tablespace == DEFAULTTABLESPACE_OID)
+		return;
+	snprintf(path, sizeof(path), "pg_tblspc/%u", key->tablespace);
+	if (lstat(path, &st) != 0 && errno == ENOENT)
+		return;
+	snprintf(path, sizeof(path), "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
+	if (stat(path, &st) == 0)
+		return;
+	ereport(FATAL,
+			(errcode_for_file_access(),
+			 errmsg("could not access tablespace directory \"%s\": %m", path),
+			 errdetail("Pages in it must be repaired from the page journal before recovery."),
+			 errhint("Bring the tablespace's device back, or set smgr_atomic.ignore_journal = on to start without repair.")));
+}
+
+/* Have the segment of a page open; false if it is gone. */
+static bool
+open_segment(Repair *repair, const SaJournalKey *key)
+{
+	SaJournalKey file = *key;
+	struct stat st = {0};
+
+	file.block -= file.block % (BlockNumber) RELSEG_SIZE;
+	if (sa_journal_same_page(&file, &repair->file))
+		return repair->fd >= 0;
+	close_segment(repair);
+	repair->file = file;
+	if (key->fork < 0 || key->fork > MAX_FORKNUM)
+		return false;
+	sa_journal_segment_path(key, repair->path);
+	repair->fd = BasicOpenFile(repair->path, O_RDWR | PG_BINARY);
+	if (repair->fd < 0 && errno == ENOENT)
+	{
+		check_tablespace(key);
+		return false;
+	}
+	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
+		refuse_file("open", repair->path);
+	repair->size = st.st_size;
+	return true;
+}
+
+/* Has a page, as storage has it, a checksum, and a wrong one? */
+static bool
+checksum_is_wrong(const Repair *repair, char *page, BlockNumber block)
+{
+	if (!repair->checksums || PageIsNew((Page) page))
+		return false;
+	return pg_checksum_page(page, block) != ((PageHeader) page)->pd_checksum;
+}
+
+/*
+ * Read the newest whole copy of a page, of count copies, newest first.  False
+ * if there is none.
+ */
+static bool
+read_copy(const Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, size_t count, char *page)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (sa_journal_read_block((void *) &repair->journal, copies[i].offset, page) != 0)
+			refuse(marker, psprintf("could not be read: %s", strerror(errno)));
+		if (sa_journal_page_crc(page) != copies[i].crc)
+			continue;
+		if (repair->checksums && !PageIsNew((Page) page))
+			((PageHeader) page)->pd_checksum = pg_checksum_page(page, copies[i].key.block);
+		return true;
+	}
+	return false;
+}
+
+/* Look at one page in place and put the copy there if it may be torn. */
+static void
+repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
+{
+	off_t		offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+	PGAlignedBlock in_place;
+	ssize_t		done;
+	bool		damaged;
+
+	if (!open_segment(repair, key) || offset + BLCKSZ > repair->size)
+	{
+		repair->skipped++;
+		return;
+	}
+	repair->checked++;
+	done = pg_pread(repair->fd, in_place.data, BLCKSZ, offset);
+	if (done >= 0 && done != BLCKSZ)
+		errno = EIO;
+	/* what storage cannot read, the cut may have torn: writing makes it readable */
+	damaged = done != BLCKSZ;
+	if (damaged && errno != EIO)
+		refuse_file("read", repair->path);
+	damaged = damaged || checksum_is_wrong(repair, in_place.data, key->block);
+	if (!sa_journal_must_restore(in_place.data, copy, damaged))
+		return;
+	done = pg_pwrite(repair->fd, copy, BLCKSZ, offset);
+	if (done >= 0 && done != BLCKSZ)
+		errno = ENOSPC;
+	if (done != BLCKSZ)
+		refuse_file("write", repair->path);
+	repair->changed = true;
+	repair->restored++;
+}
+
+static void
+repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
+{
+	size_t		next;
+
+	for (size_t first = 0; first < scan->count; first = next)
+	{
+		const SaJournalKey *key = &scan->copies[first].key;
+		PGAlignedBlock copy;
+
+		for (next = first + 1; next < scan->count; next++)
+		{
+			if (!sa_journal_same_page(&scan->copies[next].key, key))
+				break;
+		}
+		if (read_copy(repair, marker, &scan->copies[first], next - first, copy.data))
+			repair_page(repair, key, copy.data);
+		else
+			repair->unfinished++;
+	}
+	close_segment(repair);
+}
+
+/* ---- the journal ---- */
+
+/* The journal that the marker names, with its superblock. */
+static int
+open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *super)
+{
+	char		reason[1024];
+	struct stat st;
+	bool		found;
+	int			error;
+	int			fd = sa_doublewrite_descriptor(marker->path);
+
+	if (fd < 0)
+		fd = sa_journal_open(marker->path, reason, sizeof(reason));
+	if (fd < 0)
+		refuse(marker, psprintf("it is not there to be used: %s", reason));
+	error = sa_journal_read_super(sa_journal_read_block, &fd, super, &found);
+	if (error != 0)
+		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
+	if (!found)
+		refuse(marker, "the file is not a page journal, or it is damaged");
+	if (super->system_identifier != system_identifier)
+		refuse(marker, "the file is the journal of another cluster");
+	if (memcmp(super->uuid, marker->uuid, SA_JOURNAL_UUID) != 0)
+		refuse(marker, "the file is another one than that used before the crash");
+	if (super->generation != marker->generation && super->generation != marker->generation + 1)
+		refuse(marker, "it has been used since by a copy of this data directory");
+	if (fstat(fd, &st) != 0 || (uint64) st.st_size < sa_journal_file_size(super->section_blocks))
+		refuse(marker, "the file is shorter than it was made");
+	return fd;
+}
+
+static void
+run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
+{
+	Repair		repair = {.fd = -1, .checksums = checksums};
+	SaJournalSuper super;
+	SaJournalScan scan = {0};
+	instr_time	start,
+				elapsed;
+	int			error = 0;
+
+	INSTR_TIME_SET_CURRENT(start);
+	repair.journal = open_journal(marker, system_identifier, &super);
+	if (super.in_use)
+		error = sa_journal_scan(sa_journal_read_block, &repair.journal, &super, &scan);
+	if (error != 0)
+		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
+
+	/* a start that was cut short before its marker had journaled nothing */
+	if (super.generation != marker->generation && scan.count > 0)
+		refuse(marker, "it has been used since by a copy of this data directory");
+	repair_pages(&repair, marker, &scan);
+	INSTR_TIME_SET_CURRENT(elapsed);
+	INSTR_TIME_SUBTRACT(elapsed, start);
+	ereport(LOG,
+			(errmsg("smgr_atomic: page journal: " UINT64_FORMAT " batches, " UINT64_FORMAT " pages checked, "
+					UINT64_FORMAT " restored, " UINT64_FORMAT " of files that are gone, " UINT64_FORMAT
+					" not finished; %.0f ms",
+					scan.batches, repair.checked, repair.restored, repair.skipped, repair.unfinished,
+					INSTR_TIME_GET_MILLISEC(elapsed))));
+	sa_journal_scan_free(&scan);
+	if (repair.journal != sa_doublewrite_descriptor(marker->path))
+		close(repair.journal);
+}
+
+/*
+ * Repair what the page journal can, if this start needs it.  FATAL if it does
+ * and that is not possible.  Returns whether pages went through a journal
+ * before, so that the WAL to be replayed may lack images.
+ *
+ * clean: no WAL will be replayed.
+ */
+bool
+sa_repair(bool clean, bool backup_label, bool checksums, uint64 system_identifier)
+{
+	SaMarker	marker;
+
+	if (!sa_marker_read(&marker))
+		return false;
+	if (backup_label)
+	{
+		ereport(LOG,
+				(errmsg("smgr_atomic: page journal \"%s\" is not used: this data directory comes from a base backup",
+						marker.path)));
+		sa_marker_remove(FATAL);
+		return false;
+	}
+	if (clean)
+		return false;
+	if (sa_ignore_journal)
+	{
+		ereport(WARNING,
+				(errmsg("page journal \"%s\" is ignored", marker.path),
+				 errdetail("Pages that a crash has torn are not repaired. The cluster may be damaged."),
+				 errhint("Set smgr_atomic.ignore_journal = off again.")));
+		return true;
+	}
+	run_repair(&marker, checksums, system_identifier);
+	return true;
+}
