@@ -67,6 +67,36 @@ def losses(result):
     return found
 
 
+def losses_text(results):
+    """(sentence that introduces the losses, the losses of all comparisons)."""
+    lines = [f'{result.name}: {line}' for result in results for line in losses(result)]
+    few = [result.name for result in results
+           if result.plan.rounds < statistics.ROUNDS_TO_CLAIM]
+    if lines:
+        head = 'With its interval, and the likely reason:'
+    elif len(few) == len(results):
+        head = (f'Fewer than {statistics.ROUNDS_TO_CLAIM} rounds can show nothing, neither losses nor '
+                'gains.')
+    else:
+        head = 'Nowhere that these rounds could show.'
+    return head, lines
+
+
+def disk_share(result):
+    """For timed checkpoints: pages per second beside what the same disk does by itself."""
+    best = {job['kind']: job for job in sorted(result.fio, key=lambda job: job.get('iops', 0))}
+    lines = []
+    for arm in ours(result.plan) if result.plan.task and 'checkpoint' in result.plan.task else []:
+        pages = result.summary[arm.name]['task_pages_per_s']['median']
+        for kind in ('atomic', 'direct'):
+            if best.get(kind, {}).get('iops'):
+                job = best[kind]
+                lines.append(f'{result.name}: {arm.title} wrote {pages:,.0f} pages per second, '
+                             f'{pages / job["iops"]:.2f} of what {job["tool"]} does by itself '
+                             f'({job["title"]}: {job["iops"]:,.0f}).')
+    return lines
+
+
 def metric_name(metric):
     """The label with its section where the label says too little alone."""
     section = next(title for title, metrics in report.SECTIONS if metric in metrics)

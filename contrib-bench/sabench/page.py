@@ -71,10 +71,9 @@ def _unfinished(names):
 
 
 def _losses(results):
-    lines = [f'{result.name}: {line}' for result in results for line in claims.losses(result)]
-    if not lines:
-        return '<h2>Where smgr_atomic loses</h2><p>Nowhere that these rounds could show.</p>'
-    return '<h2>Where smgr_atomic loses</h2>' + _list(lines, 'loss')
+    head, lines = claims.losses_text(results)
+    return (f'<h2>Where smgr_atomic loses</h2><p>{html.escape(head)}</p>'
+            + (_list(lines, 'loss') if lines else ''))
 
 
 def _headlines(results):
@@ -130,7 +129,7 @@ def _comparison(result):
     parts = [f'<h2 id="{html.escape(result.name)}">{html.escape(result.name)}</h2>',
              f'<p class="note">{html.escape(head)}</p>']
     if plan.task:
-        parts.append(_task_bars(result))
+        parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
         parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
                   '<h3>Latency</h3>', svg.latency(plan, result.records)]

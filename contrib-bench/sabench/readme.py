@@ -45,8 +45,10 @@ def write(directory, file):
 def section(results, picture='', of=None):
     """Markdown: conditions, losses, headline table, figures of the first comparison, picture."""
     first = results[0]
-    noise = [f'**{line}**' for result in results for line in report.noise_of(result.records)][:2]
-    parts = [report.conditions(first.plan, first.environment)[1], *noise, _losses(results)]
+    noise = [f'**{result.name}: {line}**' for result in results
+             for line in report.noise_of(result.records)]
+    parts = [report.conditions(first.plan, first.environment)[1], *noise, _losses(results),
+             '\n'.join(f'- {line}' for result in results for line in claims.disk_share(result))]
     if len(results) > 1:
         parts += [_headlines(results, False), _headlines(results, True)]
     parts += [f'{first.name}: `{first.plan.command()}`' if len(results) > 1
@@ -60,9 +62,9 @@ def section(results, picture='', of=None):
 
 
 def _losses(results):
-    lines = [f'- {result.name}: {line}' for result in results for line in claims.losses(result)]
-    return 'Where smgr_atomic loses:\n\n' + '\n'.join(lines) if lines else \
-        'Where smgr_atomic loses: nowhere that these rounds could show.'
+    head, lines = claims.losses_text(results)
+    return '\n'.join([f'**Where smgr_atomic loses.** {head}', *([''] if lines else []),
+                      *(f'- {line}' for line in lines)])
 
 
 def _row(cells):

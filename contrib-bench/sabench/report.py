@@ -37,7 +37,7 @@ SECTIONS = (
     ('WAL', (
         Metric('wal_bytes', 'written, MB', 'less', 1, 1e6),
         Metric('wal_per_transaction', 'bytes per transaction', 'less'),
-        Metric('archive_per_transaction', 'the same under gzip -1', 'less'),
+        Metric('archive_per_transaction', 'bytes per transaction under gzip -1', 'less'),
         Metric('records_per_transaction', 'records per transaction', '', 2),
         Metric('images_per_transaction', 'full-page images per transaction', '', 3),
         Metric('images', 'full-page images'))),
@@ -62,9 +62,9 @@ SECTIONS = (
         Metric('device_bytes_per_transaction', 'bytes per transaction', 'less'),
         Metric('device_read_bytes', 'read, MB', '', 1, 1e6),
         Metric('drain_s', 'then until all is on disk, s', '', 1),
-        Metric('drained_bytes_per_transaction', 'bytes per transaction then', 'less'),
-        Metric('bytes_per_page', 'bytes per page written then', 'less'),
-        Metric('data_bytes_per_page', 'the same without WAL', 'less'))),
+        Metric('drained_bytes_per_transaction', 'bytes per transaction until then', 'less'),
+        Metric('bytes_per_page', 'bytes per page written', 'less'),
+        Metric('data_bytes_per_page', 'bytes per page written, without WAL', 'less'))),
     ('Largest file', (
         Metric('extents_before', 'extents before the run'),
         Metric('extents_after', 'extents after it'),
@@ -95,7 +95,7 @@ UNFINISHED = ('A checkpoint that had not finished when a run ended counts its wr
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
-           'then" and bytes per page.')
+           'until then" and bytes per page.')
 SHARED = 'Device figures count whatever else used the device of that directory, too.'
 TASK = 'A "transaction" here is one repetition of the statement.'
 
@@ -302,7 +302,7 @@ def conditions(plan, environment):
         + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
         f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB; '
-        f'{environment["filesystem"]}.']
+        f'{" ".join(environment["filesystem"].split())}.']
 
 
 # ---- files -------------------------------------------------------------------------------

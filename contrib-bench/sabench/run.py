@@ -56,7 +56,8 @@ def _suite(todo, dry_run):
     print(todo.describe())
     if dry_run:
         return 0
-    options.check_machine(next(iter(todo.plans.values())))
+    for plan in todo.plans.values():
+        options.check_machine(plan)
     todo.save()
     return _guarded(lambda: todo.run(Comparison, (*ERRORS, ProfileError, OSError)), todo.results)
 

@@ -78,7 +78,6 @@ class Suite:
             left -= plan.total_seconds()
             comparison = comparison_of(plan, f'{name} · ')
             try:
-                options.check_machine(plan)
                 comparison.run()
             except errors as error:
                 comparison.progress.note(f'bench: {name}: {error}')

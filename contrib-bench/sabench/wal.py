@@ -19,7 +19,9 @@ IMAGE_LINE = re.compile(r'^rmgr: (\S+) .* desc: ([A-Z_+]+)')
 EXPLAINED = {
     'XLOG/FPI_FOR_HINT': 'hint bits on a page not changed since the last checkpoint, logged '
                          'whole because of checksums or wal_log_hints',
-    'XLOG/FPI': 'pages logged as new: index builds, and the like',
+    'XLOG/FPI': 'pages logged whole because they are new: index builds, and the like',
+    'Heap2/VISIBLE': 'a page of the visibility map, or the heap page whose hint bit was set with it '
+                     'under checksums',
 }
 
 

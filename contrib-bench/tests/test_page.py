@@ -24,7 +24,8 @@ def result(**by_arm):
     records = [record(arm, number + 1, **{key: values[number] for key, values in figures.items()})
                for arm, figures in by_arm.items() for number in range(3)]
     return claims.Result('a-comparison', plan, records, ENVIRONMENT, report.summarise(plan, records),
-                         [{'name': 'atomic-1', 'title': 'direct atomic', 'refused': 'EOPNOTSUPP'}],
+                         [{'name': 'atomic-1', 'title': 'direct atomic', 'kind': 'atomic',
+                           'refused': 'EOPNOTSUPP'}],
                          pathlib.Path('.'))
 
 
