@@ -601,6 +601,7 @@ judge(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 
 	rc = trial(path, page_size, O_DIRECT, RWF_ATOMIC, probe->verdict, &step);
 	probe->transient = is_transient(-rc);
+	probe->examined = !probe->transient;
 	if (rc != 0)
 		REFUSE(probe, "the kernel promises atomic writes of %u bytes, but could not %s: %s",
 			   probe->limits.unit_max, step, strerror(-rc));
@@ -715,6 +716,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	if (fd >= 0)
 		close(fd);
 	probe->transient = is_transient(-rc);
+	probe->examined = rc == 0;
 	if (rc != 0)
 	{
 		REFUSE(probe, "could not open directory \"%s\": %s", path, strerror(-rc));
@@ -735,6 +737,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	if (fd >= 0)
 		close(fd);
 	probe->transient = is_transient(-rc);
+	probe->examined = rc == 0;
 	if (rc != 0)
 	{
 		REFUSE(probe, "could not create a trial file in \"%s\": %s", path, strerror(-rc));

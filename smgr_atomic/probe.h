@@ -51,6 +51,7 @@ typedef struct SaProbe
 	SaLimits	limits;
 	uint32_t	device_unit_max;	/* queue/atomic_write_unit_max_bytes */
 	SaVerdict	verdict;
+	bool		examined;		/* false: nothing could be tried there, verdict none */
 	bool		transient;		/* verdict none only for want of space, files or memory */
 	bool		writethrough;	/* RWF_WRITETHROUGH|RWF_ATOMIC works here */
 	char		reason[SA_PROBE_TEXT_LEN];	/* why this verdict, what to do */

@@ -82,6 +82,7 @@ my @rows = (
 	{
 		name    => 'xfs-even-groups', title => 'XFS, allocation groups as the probe advises for the row above',
 		disk    => $atomic, mkfs => "$xfs -d agsize=81m",
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to 65536/, trial => 'device'
 	},
 	{
@@ -105,11 +106,13 @@ my @rows = (
 	{
 		name    => 'partition', title => 'XFS on an aligned partition',
 		disk    => $atomic, partition => 2048, mkfs => $xfs,
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to 65536/, trial => 'device', device_unit => 65536
 	},
 	{
 		name    => 'partition-off', title => 'XFS on a partition that starts at sector 63',
 		disk    => $atomic, partition => 63, mkfs => $xfs,
+		server  => 1,
 		verdict => 'software', reason => qr/^XFS copy-on-write.* starts at sector 63, so that the device's own unit/, trial => 'filesystem'
 	},
 	{
@@ -130,6 +133,7 @@ my @rows = (
 	{
 		name    => 'ext4-bigalloc-64k', title => 'ext4 bigalloc 64 KiB, disk with units to 16 KiB',
 		disk    => "$atomic atomic_wr_max_length=32", mkfs => "$ext4 -O bigalloc -C 65536",
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to 16384 bytes atomically$/, trial => 'device'
 	},
 	{
@@ -161,21 +165,25 @@ my @rows = (
 	{
 		name    => 'md-raid1', title => 'XFS on md raid1 of two such disks',
 		disk    => "$atomic add_host=2 per_host_store=1", second => 1, stack => \&md_raid1, mkfs => $xfs,
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to \d+ bytes atomically$/, trial => 'device', copies => 2
 	},
 	{
 		name    => 'dm-linear', title => 'XFS on dm linear of such a disk',
 		disk    => $atomic, stack => dm('linear'), mkfs => $xfs,
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to 65536/, trial => 'device', device_unit => 65536
 	},
 	{
 		name    => 'dm-stripe', title => 'XFS on dm stripe of two such disks',
 		disk    => "$atomic add_host=2 per_host_store=1", second => 1, stack => dm('stripe'), mkfs => $xfs,
+		server  => 1,
 		verdict => 'hardware', reason => qr/^device writes up to 65536/, trial => 'device', device_unit => 65536
 	},
 	{
 		name    => 'dm-snapshot', title => 'XFS on a dm snapshot origin of such a disk',
 		disk    => "$atomic add_host=2 per_host_store=1", second => 1, stack => dm('snapshot-origin'), mkfs => $xfs,
+		server  => 1,
 		verdict => 'software', reason => qr/^XFS copy-on-write/, trial => 'filesystem'
 	},
 	{
