@@ -129,17 +129,23 @@ TASK_HEADLINE = (('task_s', 'statement'), ('task_durable_s', 'until on disk'),
 
 
 def headline(result):
-    """For each arm of ours: (arm, {title: claim against stock}, TPS or speed against unsafe)."""
+    """For each arm of ours: (arm, [claim against the first arm], claim against the unsafe bound).
+
+    A claim is (text, "gain" | "loss" | "").
+    """
     keys = TASK_HEADLINE if result.plan.task else HEADLINE
-    bound = unsafe(result.plan)
+    bound, bound_key = unsafe(result.plan), 'task_s' if result.plan.task else 'tps'
     rows = []
     for arm in ours(result.plan):
-        if arm.name == result.plan.arm_list()[0].name:
-            continue
-        cells = {title: report.claim_text(result.summary[arm.name].get(key), report.METRICS[key])
-                 for key, title in keys}
-        key = 'task_s' if result.plan.task else 'tps'
-        near = report.claim_text(against(result, key, arm, bound), report.METRICS[key]) \
-            if bound else ''
-        rows.append((arm, cells, near))
+        if arm.name != result.plan.arm_list()[0].name:
+            cells = [_claim(result.summary[arm.name].get(key), key) for key, _ in keys]
+            near = _claim(against(result, bound_key, arm, bound), bound_key) if bound else ('', '')
+            rows.append((arm, cells, near))
     return rows
+
+
+def _claim(entry, key):
+    metric = report.METRICS[key]
+    shown = statistics.verdict(entry and entry.get('ratio'))
+    kind = 'gain' if shown == metric.better else 'loss' if shown in ('more', 'less') else ''
+    return report.claim_text(entry, metric), kind

@@ -114,7 +114,7 @@ def measure(server, plan, seed, directory, rate, progress):
     (directory / 'pgbench.command').write_text(shlex.join(command) + '\n')
     process = _start(command)
     try:
-        seconds, messages = _follow(process, progress)
+        seconds, messages = follow(process.stderr, PROGRESS, progress)
         report = process.stdout.read()
         status = process.wait()
     finally:
@@ -127,12 +127,15 @@ def measure(server, plan, seed, directory, rate, progress):
     return report, seconds
 
 
-def _follow(process, progress):
-    """Read pgbench's progress lines as they come; a second without one is shown too."""
+def follow(stream, pattern, progress):
+    """Read a client's lines as they come; a second without one of progress is shown too.
+
+    Returns ([(second, TPS)], all lines).
+    """
     lines = queue.Queue()
 
     def read():
-        for line in process.stderr:
+        for line in stream:
             lines.put(line.rstrip('\n'))
         lines.put(None)
 
@@ -147,7 +150,7 @@ def _follow(process, progress):
         if line is None:
             return seconds, messages
         messages.append(line)
-        found = PROGRESS.match(line)
+        found = pattern.match(line)
         if found:
             seconds.append((float(found[1]), float(found[2])))
             progress(float(found[1]), float(found[2]), float(found[3]))
@@ -174,11 +177,19 @@ def _pgbench(server, arguments):
     return client([str(server.programs / 'pgbench'), *server.address(), *arguments, 'postgres'])
 
 
-def client(command):
-    """Run a client program to its end; returns what it printed."""
+def client(command, pattern=None, progress=None):
+    """Run a client program to its end; returns what it printed.
+
+    With a pattern, progress is called for each line of its output that matches.
+    """
     process = _start(command)
     try:
-        output, errors = process.communicate()
+        if pattern:
+            output = '\n'.join(follow(process.stdout, pattern, progress)[1]) + '\n'
+            errors = process.stderr.read()
+            process.wait()
+        else:
+            output, errors = process.communicate()
     finally:
         _end(process)
     if process.returncode != 0:

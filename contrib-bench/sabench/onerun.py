@@ -67,7 +67,8 @@ class Run:
         self.place.limit(plan.disk())
         before, machine = self._now(running), measure.busy()
         library = measure.library_stats(running) if self.arm.library else None
-        with sampler.Sampler(self.device) as sampled, follower.sampling():
+        file = next(iter(extents.largest(self.data, 1)), None)
+        with sampler.Sampler(self.device, file) as sampled, follower.sampling():
             read = self.load.measure(running, self.seed, self.directory, tps, self._show)
             measure.wait_quiet(running)
         after = self._now(running)
@@ -87,7 +88,8 @@ class Run:
         result.update(figures.replica(replica))
         return self._record(checks, outcome.start, counters, drained, library, machine, found,
                             result, checkpoints=points, tps_per_second=outcome.tps,
-                            histogram=outcome.histogram, replica=replica)
+                            histogram=outcome.histogram, replica=replica,
+                            extents_over_time=sampled.extents)
 
     def _show(self, second, tps, _ms):
         self.progress.say(f'{second:.0f}/{self.plan.duration} s · {tps:.0f} TPS',

@@ -91,9 +91,9 @@ def _headlines(results):
                      + '</tr>')
         for result in chosen:
             for arm, cells, near in claims.headline(result):
-                words = [result.name, result.plan.disk().title, arm.title, *cells.values(), near]
-                parts.append('<tr>' + ''.join(f'<td>{html.escape(word)}</td>' for word in words)
-                             + '</tr>')
+                words = [(result.name, ''), (result.plan.disk().title, ''), (arm.title, ''), *cells, near]
+                parts.append('<tr>' + ''.join(f'<td class="{kind}">{html.escape(word)}</td>'
+                                              for word, kind in words) + '</tr>')
         parts.append('</table></div>')
     return ''.join(parts)
 
@@ -132,7 +132,8 @@ def _comparison(result):
         parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
         parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
-                  '<h3>Latency</h3>', svg.latency(plan, result.records)]
+                  '<h3>Latency</h3>', svg.latency(plan, result.records),
+                  '<h3>Extents of the largest file</h3>', svg.extents_over_time(plan, result.records)]
     parts += [_wal_bars(result), _write_bars(result), _images(result), _table(result),
               f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']
     return '\n'.join(parts)

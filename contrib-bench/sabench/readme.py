@@ -74,7 +74,8 @@ def _row(cells):
 def _headlines(results, tasks):
     """One line for each comparison and arm of ours."""
     keys = claims.TASK_HEADLINE if tasks else claims.HEADLINE
-    lines = [_row([result.name, result.plan.disk().title, arm.title, *cells.values(), near])
+    lines = [_row([result.name, result.plan.disk().title, arm.title,
+                  *(text for text, _ in [*cells, near])])
              for result in results if bool(result.plan.task) == tasks
              for arm, cells, near in claims.headline(result)]
     head = ['against stock', 'disk', 'arm', *(title for _, title in keys), 'of the unsafe bound']

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 
 from . import (fio, library, load, measure, onerun, options, page, pictures, readme, report, server,
@@ -15,7 +16,7 @@ from .progress import Progress
 
 ERRORS = (options.PlanError, ProfileError, volume.VolumeError, server.ServerError,
           load.LoadError, measure.CheckError, pictures.PictureError, standby.StandbyError,
-          fio.FioError, library.LibraryError)
+          fio.FioError, library.LibraryError, subprocess.SubprocessError)
 
 
 class Interrupted(BaseException):

@@ -1,16 +1,19 @@
-"""Counters of the block devices once a second, in a thread beside the load."""
+"""Counters of the block devices once a second, and extents of a file, in a thread beside the load."""
 
 import threading
 import time
 
-from . import volume
+from . import extents, volume
+
+EXTENTS_STEP = 3            # seconds
 
 
 class Sampler:
-    """Context manager; .samples is a list of (epoch, counters)."""
+    """Context manager; .samples is a list of (epoch, counters), .extents of [second, number]."""
 
-    def __init__(self, devices):
-        self.devices = devices
+    def __init__(self, devices, file=None):
+        self.devices, self.file = devices, file
+        self.extents = []
         self.samples = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -26,8 +29,10 @@ class Sampler:
             self._thread.join()
 
     def _run(self):
-        due = time.monotonic()
+        began = due = time.monotonic()
         while not self._stop.is_set():
+            if self.file and len(self.samples) % EXTENTS_STEP == 0:
+                self.extents.append([round(due - began), extents.extents(self.file, flags=0)])
             self.samples.append((time.time(), volume.device_counters(self.devices)))
             due += 1
             self._stop.wait(max(due - time.monotonic(), 0))

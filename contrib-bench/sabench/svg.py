@@ -167,6 +167,38 @@ def _curve(records, arm):
     return result
 
 
+# ---- extents -----------------------------------------------------------------------------
+
+def extents_over_time(plan, records):
+    """Extents of the largest file during the first round, a line for each arm."""
+    own = {record['arm']: [(second, count) for second, count in record.get('extents_over_time') or []
+                           if count is not None]
+           for record in records if record['round'] == 1}
+    most = max((count for points in own.values() for _, count in points), default=0)
+    if not most:
+        return ''
+    height, top_y, bottom_y = 220, 46, 180
+
+    def x(second):
+        return LEFT + (WIDTH - LEFT - RIGHT) * min(second / plan.duration, 1)
+
+    def y(count):
+        return bottom_y - (bottom_y - top_y) * count / (most * 1.05)
+
+    parts = legend(plan.arm_list(), 16) + [text(14, 36, 'extents', kind='unit')]
+    for value in ticks(most, 4):
+        parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value)),
+                  text(LEFT - 6, y(value) + 4, short(value), 'end')]
+    parts += [text(x(second), bottom_y + 17, f'{second:g}', 'middle')
+              for second in ticks(plan.duration, 8)]
+    for arm in plan.arm_list():
+        points = ' '.join(f'{x(second):.1f},{y(count):.1f}' for second, count in own.get(arm.name, []))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{arm.colour}" '
+                     'stroke-width="1.8"/>')
+    parts.append(text(WIDTH / 2, height - 4, 'seconds since the start of round 1', 'middle', 'unit'))
+    return picture(height, parts, 'extents of the largest file over time')
+
+
 # ---- bars --------------------------------------------------------------------------------
 
 def bars(rows, unit, label):

@@ -42,13 +42,12 @@ class Sysbench:
             return 0.0
         return summary(load.client(self._words(server, *self._run(seconds, seed))))['tps']
 
-    def measure(self, server, seed, directory, expected_tps, progress):
+    def measure(self, server, seed, directory, _expected_tps, progress):
         """The measured run.  Returns a function that reads its report."""
         launched = time.time()
         command = self._words(server, *self._run(self.plan.duration, seed))
         (directory / 'sysbench.command').write_text(' '.join(command) + '\n')
-        progress(0, expected_tps, None)
-        text = load.client(command)
+        text = load.client(command, SECOND, progress)
         (directory / 'sysbench.out').write_text(text)
         return lambda samples: self._read(text, samples, launched)
 

@@ -165,7 +165,7 @@ class Processes(unittest.TestCase):
 
 class Extents(unittest.TestCase):
     def test_look(self):
-        with tempfile.TemporaryDirectory(dir='.') as directory:
+        with tempfile.TemporaryDirectory() as directory:
             base = pathlib.Path(directory) / 'base' / '5'
             base.mkdir(parents=True)
             (base / '1').write_bytes(b'x' * 8192)

@@ -13,7 +13,7 @@ ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'pr
 
 def record(arm, number, **figures):
     return {'arm': arm, 'round': number, 'tps_per_second': [100, 110, 90], 'checkpoints': [],
-            'histogram': {'100': 50, '130': 2}, 'wal': None,
+            'histogram': {'100': 50, '130': 2}, 'extents_over_time': [[0, 1], [2, 9]], 'wal': None,
             'machine': {'background_cpu': 0, 'cpu_stolen_s': 0, 'cpu_used_s': 1},
             'figures': {'checkpoints_begun': 0, 'checkpoints_finished': 0, **figures}}
 
@@ -63,9 +63,11 @@ class Claims(unittest.TestCase):
     def test_headline(self):
         (arm, cells, near), = claims.headline(SLOWER)
         self.assertEqual(arm.name, 'smgr_atomic')
-        self.assertEqual(cells['WAL per transaction'], '18.0x less (18.0–18.0)')
-        self.assertEqual(near, '0.74x (0.72–0.75)')
-        self.assertIn('no difference shown', claims.headline(EQUAL)[0][1]['TPS'])
+        self.assertEqual(cells[0], ('18.0x less (18.0–18.0)', 'gain'))
+        self.assertEqual(cells[1][1], 'loss')
+        self.assertEqual(near, ('0.74x (0.72–0.75)', 'loss'))
+        text, kind = claims.headline(EQUAL)[0][1][1]
+        self.assertEqual((text.split(' (')[0], kind), ('no difference shown', ''))
 
     def test_every_reason_belongs_to_a_figure(self):
         for key in claims.WHY:
