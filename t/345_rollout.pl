@@ -86,7 +86,7 @@ $standby->wait_for_log(qr/max_worker_processes = \d+ is a lower setting than on 
 pass('the library on the primary only: its worker processes hold the standby up');
 my $position = log_position($standby);
 $standby->append_conf('postgresql.conf', "max_worker_processes = 20\n");
-$standby->restart('fast');
+$standby->restart;
 follows('with room for them');
 $_->stop for $standby, $primary;
 

@@ -28,7 +28,7 @@ reach($primary, 'active', 'primary');
 
 my $at_start = qr/FATAL:  WAL since the last checkpoint has no full-page images, and pages can tear on this server's storage\n.*DETAIL:  .*ext4.*A crash during recovery could damage this server beyond repair\.\n.*HINT:  Put the data on storage that smgr-atomic-check accepts, or set smgr_atomic\.allow_unsafe_standby = on to take the risk/;
 my $at_record = qr/FATAL:  this WAL has no full-page images, and pages can tear on this server's storage\n.*DETAIL:  .*tmpfs.*A crash could damage this server beyond repair\.\n.*HINT:  Put the data on storage that smgr-atomic-check accepts and set smgr_atomic\.mode = auto, or set smgr_atomic\.allow_unsafe_standby = on/;
-my $no_library = qr/FATAL:  resource manager with ID 128 not registered\n.*HINT:  Include the extension module that implements this resource manager in shared_preload_libraries/;
+my $no_library = qr/FATAL:  resource manager with ID 128 not registered\n.*HINT:  Include the extension module that implements this resource manager in "?shared_preload_libraries"?/;
 
 # ---- from a backup of a server without images -----------------------------------
 
