@@ -224,27 +224,6 @@ extern int	entry##_not_needed_before_18
 #endif
 
 /*
- * The entry "registersync", since 17: have the next checkpoint sync all of a
- * fork that was written with skipFsync (smgr_bulk_write).  If the queue of
- * requests is full, md.c syncs the files itself, at once; so target(reln,
- * fork) has to see to it that they have all their pages.
- */
-#if PG_VERSION_NUM >= 170000
-#define SA_DEFINE_REGISTERSYNC_ENTRY(entry, target) \
-static void \
-entry(SMgrRelation reln, ForkNumber fork) \
-{ \
-	target(reln, fork); \
-	mdregistersync(reln, fork); \
-}
-#define SA_REGISTERSYNC_SWAP(entry) {SA_SMGR_registersync, entry},
-#else
-#define SA_DEFINE_REGISTERSYNC_ENTRY(entry, target) \
-extern int	entry##_not_needed_before_17
-#define SA_REGISTERSYNC_SWAP(entry)
-#endif
-
-/*
  * A wait event of our own for pg_stat_activity; servers have them by name
  * since 17.  Any process with shared memory; one that inherits the number by
  * fork need not ask again.

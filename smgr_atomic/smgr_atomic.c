@@ -157,8 +157,6 @@ drain_fork(SMgrRelation reln, ForkNumber fork)
 		sa_pool_drain_file(saRelFile(reln), fork, -1);
 }
 
-SA_DEFINE_REGISTERSYNC_ENTRY(table_registersync, drain_fork);
-
 /*
  * With wal_level = minimal a commit makes new relations durable by
  * smgrdosyncall(): it has their buffers written, and for each fork that exists
@@ -250,7 +248,6 @@ attach(void)
 		{SA_SMGR_truncate, table_truncate},
 		{SA_SMGR_unlink, table_unlink},
 		{SA_SMGR_immedsync, table_immedsync},
-		SA_REGISTERSYNC_SWAP(table_registersync)
 		{SA_SMGR_writeback, table_writeback},
 	};
 	static const SaSwap sync[] = {

@@ -72,6 +72,21 @@ for my $case ([ 'SA_SMGR_ROW', 'mdinit', 'storage manager' ], [ 'SA_SYNC_ROW', '
 	is_deeply([ row_in_compat($macro) ], \@found, "$table: compat.h has the row of the program");
 }
 
+# A compiler that knows the only row of a table may have resolved a call through
+# it.  What must come to us must not be called by another way.
+my %must_come = map { $_ => 1 }
+  qw(mdwrite mdwritev mdread mdreadv mdstartreadv mdclose mdexists mdtruncate mdunlink mdwriteback);
+my %direct;
+open my $code, '-|', 'objdump', '-d', '--no-show-raw-insn', "$bindir/postgres" or die "objdump: $!";
+while (my $line = <$code>)
+{
+	$direct{$1}++ if $line =~ /\s(?:call|jmp|bl|b)\s+[0-9a-f]+ <(md[a-z]+)(?:@@\w+)?>$/;
+}
+close $code or die 'objdump failed';
+note 'called directly: ' . join ' ', sort keys %direct;
+ok($direct{mdinit}, 'direct calls are found');
+is(join(' ', grep { $must_come{$_} } sort keys %direct), '', 'none of those that must come to us');
+
 # ---- a library with a wrong row ----------------------------------------------------
 
 # Builds the library from a changed copy of the source.

@@ -36,7 +36,7 @@ our @EXPORT = qw(
   init_bank start_load stop_load wait_for_load balanced
   control control_value waldump wal_records follows_contract
   build_library start_holding hold release dirty_marker
-  node_from wait_for_end driver_pid kill_cluster);
+  node_from wait_for_end driver_pid worker_pid kill_cluster);
 
 =head2 set_mode($node, $mode)
 
@@ -413,10 +413,11 @@ sub wait_for_end
 	return;
 }
 
-=head2 children($node), driver_pid($node)
+=head2 children($node), driver_pid($node), worker_pid($node, $title)
 
-Process ids of the server's processes; and of the driver, undef if there is
-none (it has no row in pg_stat_activity).
+Process ids of the server's processes; and of the driver, or of another worker
+by the beginning of its title, undef if there is none (they have no row in
+pg_stat_activity).
 
 =cut
 
@@ -438,11 +439,17 @@ sub children
 sub driver_pid
 {
 	my ($node) = @_;
+	return worker_pid($node, 'smgr_atomic driver');
+}
+
+sub worker_pid
+{
+	my ($node, $title) = @_;
 
 	for my $pid (children($node))
 	{
 		open my $file, '<', "/proc/$pid/cmdline" or next;
-		return $pid if (<$file> // '') =~ /smgr_atomic driver/;
+		return $pid if (<$file> // '') =~ /\Q$title/;
 	}
 	return undef;
 }
