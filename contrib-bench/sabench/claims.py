@@ -27,6 +27,16 @@ WHY = {
     'task_durable_s': 'pages leave at the pace of copy-on-write',
     'task_pages_per_s': 'copy-on-write limits the pages per second; stock\'s go to the page cache first',
 }
+# The same for an arm with the page journal.
+WHY_JOURNAL = {
+    **{key: 'each page is written twice, to the journal and then in place' for key in (
+        'tps', 'second_cv', 'second_sd', 'second_min', 'task_s', 'task_durable_s', 'task_pages_per_s',
+        'drained_bytes_per_transaction', 'data_bytes_per_page')},
+    'machine_cpu_us': 'each page is written twice',
+    'server_cpu_us': 'the pool copies pages and the writers fill the journal',
+    'read_after_mb_s': 'not copy-on-write: {extents_after} extents; look at the noise of this figure',
+    'ready_s': 'the journal is read, and torn pages are repaired, before redo',
+}
 SMALLEST = 0.01             # a difference below this is not worth a line
 
 
@@ -57,7 +67,8 @@ def losses(result):
     """Sentences about what smgr_atomic does worse than the first arm, its interval beyond 1."""
     found = []
     for arm in ours(result.plan):
-        for key, reason in WHY.items():
+        reasons = {**WHY, **(WHY_JOURNAL if 'doublewrite' in arm.settings.values() else {})}
+        for key, reason in reasons.items():
             entry, metric = result.summary[arm.name].get(key), report.METRICS[key]
             if entry and lost(entry, metric):
                 figures = {name: f'{value["median"]:,.0f}'

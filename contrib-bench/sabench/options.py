@@ -116,11 +116,11 @@ class Plan:
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
         prepare = 8 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
         if self.task:
-            return prepare, copy + 8 + self.repeat * TASK_SECONDS
-        drain = 0 if self.no_drain else 4
+            return prepare, copy + 6 + self.repeat * TASK_SECONDS
+        drain = 0 if self.no_drain else 3
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
-        return prepare, copy + 7 + self.warmup + self.duration + drain + more
+        return prepare, copy + 5 + self.warmup + self.duration + drain + more
 
     def total_seconds(self):
         prepare, run = self.estimates()
