@@ -109,7 +109,9 @@ print_json(const SaProbe *probe, const char *kernel)
 	json_string("verdict", sa_verdict_name(probe->verdict), ",");
 	json_string("reason", probe->reason, ",");
 	printf("\"writethrough\":%s,", probe->writethrough ? "true" : "false");
-	json_string("writethrough_reason", probe->writethrough_reason, "}\n");
+	json_string("writethrough_reason", probe->writethrough_reason, ",");
+	printf("\"journal\":%s,", probe->journal ? "true" : "false");
+	json_string("journal_reason", probe->journal_reason, "}\n");
 }
 
 static void
@@ -127,6 +129,7 @@ print_text(const SaProbe *probe, const char *kernel)
 		return;
 	printf("  atomic unit  %u to %u bytes (device: %u)\n",
 		   probe->limits.unit_min, probe->limits.unit_max, probe->device_unit_max);
+	printf("  doublewrite  %s\n", probe->journal_reason);
 	printf("  direct I/O   memory alignment %u, offset alignment %u bytes\n",
 		   probe->limits.dio_mem_align, probe->limits.dio_offset_align);
 }

@@ -94,7 +94,6 @@ static SaJournalKey *keys = NULL;
 /* Of the postmaster, inherited. */
 static int	journal_fd = -1;
 static char journal_path[MAXPGPATH];
-static SaJournalSuper new_super;	/* of a file that has none yet */
 
 static uint32
 section_blocks(void)
@@ -188,6 +187,26 @@ look_at_old(int *fd, char *reason, size_t size)
 	return true;
 }
 
+/* Give a new journal its identity.  Closes it on failure. */
+static bool
+first_super(int fd, char *reason, size_t size)
+{
+	SaJournalSuper super = {0};
+	int			error;
+
+	if (!pg_strong_random(super.uuid, SA_JOURNAL_UUID))
+		elog(FATAL, "could not generate a random identifier");
+	super.system_identifier = GetSystemIdentifier();
+	super.section_blocks = section_blocks();
+	super.window_start = 1;
+	error = sa_journal_write_super(fd, &super);
+	if (error == 0)
+		return true;
+	snprintf(reason, size, "page journal \"%s\": could not write to it: %s", journal_path, strerror(error));
+	close(fd);
+	return false;
+}
+
 /*
  * Can pages go through the journal?  If not, a reason for people.  In the
  * postmaster at start, after repair: opens the journal, makes it if needed.
@@ -224,10 +243,8 @@ sa_doublewrite_usable(char *reason, size_t size)
 		fd = sa_journal_create(journal_path, section_blocks(), reason, size);
 		if (fd < 0)
 			return false;
-		if (!pg_strong_random(new_super.uuid, SA_JOURNAL_UUID))
-			elog(FATAL, "could not generate a random identifier");
-		new_super.system_identifier = GetSystemIdentifier();
-		new_super.section_blocks = section_blocks();
+		if (!first_super(fd, reason, size))
+			return false;
 	}
 	journal_fd = fd;
 	return true;
@@ -258,19 +275,23 @@ write_super(void)
 	panic("write superblock of");
 }
 
-/* Void window, new superblock, marker; then pages may go through. */
+/*
+ * Marker, then a superblock with a void window; then pages may go through.  In
+ * this order, because a generation in the journal that is ahead of the marker's
+ * then means that somebody else has used the journal (repair.c).
+ */
 static void
 begin_use(void)
 {
 	SaMarker	marker;
 
-	shared->super.in_use = 1;
-	shared->super.window_start = shared->ring.next_sequence;
-	write_super();
 	strlcpy(marker.path, journal_path, MAXPGPATH);
 	memcpy(marker.uuid, shared->super.uuid, SA_JOURNAL_UUID);
 	marker.generation = shared->super.generation;
 	sa_marker_write(&marker);
+	shared->super.in_use = 1;
+	shared->super.window_start = shared->ring.next_sequence;
+	write_super();
 }
 
 /*
@@ -285,13 +306,11 @@ sa_doublewrite_start(void)
 
 	Assert(!IsUnderPostmaster && journal_fd >= 0);
 	error = sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found);
-	if (error != 0)
+	if (error != 0 || !found)
 	{
-		errno = error;
+		errno = error != 0 ? error : EIO;
 		panic("read");
 	}
-	if (!found)
-		shared->super = new_super;
 	shared->super.generation++;
 	sa_ring_init(&shared->ring, section_blocks());
 	begin_use();

@@ -30,7 +30,6 @@
 
 #include "doublewrite.h"
 #include "driver.h"
-#include "entries.h"
 #include "fpw.h"
 #include "smgr_atomic.h"
 #include "writebehind.h"
@@ -329,7 +328,6 @@ sa_driver_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	(void) sa_entries_prove();	/* sa_fpw_decide() will know */
 	sa_fpw_set_driver();
 
 	for (;;)

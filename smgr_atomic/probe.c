@@ -659,7 +659,7 @@ judge_writethrough(const char *path, uint32_t page_size, int flag, SaProbe *prob
 static void
 judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 {
-	static const char *const accepted[] = {"xfs", "ext4", "btrfs"};
+	static const char *const accepted[] = {"xfs", "ext4"};
 	bool		is_accepted = false;
 	const char *step;
 	int			rc;

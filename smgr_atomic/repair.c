@@ -279,7 +279,8 @@ open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *s
 		refuse(marker, "the file is the journal of another cluster");
 	if (memcmp(super->uuid, marker->uuid, SA_JOURNAL_UUID) != 0)
 		refuse(marker, "the file is another one than that used before the crash");
-	if (super->generation != marker->generation && super->generation != marker->generation + 1)
+	/* one behind: a start ended between its marker and its superblock */
+	if (super->generation != marker->generation && super->generation + 1 != marker->generation)
 		refuse(marker, "it has been used since by a copy of this data directory");
 	if (fstat(fd, &st) != 0 || (uint64) st.st_size < sa_journal_file_size(super->section_blocks))
 		refuse(marker, "the file is shorter than it was made");
@@ -303,9 +304,6 @@ run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
 	if (error != 0)
 		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 
-	/* a start that was cut short before its marker had journaled nothing */
-	if (super.generation != marker->generation && scan.count > 0)
-		refuse(marker, "it has been used since by a copy of this data directory");
 	repair_pages(&repair, marker, &scan);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);

@@ -71,7 +71,8 @@ is_deeply(
 	[ sort keys %{ $probes[0] } ],
 	[
 		sort qw(path filesystem device kernel unit_min unit_max unit_max_opt segments_max dio_mem_align
-		  dio_offset_align device_unit_max examined verdict reason writethrough writethrough_reason)
+		  dio_offset_align device_unit_max examined verdict reason writethrough writethrough_reason
+		  journal journal_reason)
 	],
 	'the keys');
 ($status) = check($xfs, $nowhere);

@@ -50,10 +50,18 @@ use SmgrAtomic::Root ();
 What is compared, by name: title and settings of the server.  "whole" tells that
 pages must be whole even before recovery, "unsafe" that damage is expected,
 "flips" that images are on or off as it comes, "images_off" that they must go
-off although pages may be torn.
+off although pages may be torn; "place" is what new() is to be told of the filesystem.
 @safe_arms are those that scenarios without a control of their own run with.
 
 =cut
+
+# doublewrite with a small journal, so that it wraps
+my %doublewrite = (
+	conf => [
+		'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on',
+		'smgr_atomic.mode=doublewrite',         'smgr_atomic.journal_size=8MB'
+	],
+	images_off => 1);
 
 our %arms = (
 	'stock-on'  => { title => 'stock, images on',  conf => ['full_page_writes=on'] },
@@ -63,14 +71,12 @@ our %arms = (
 		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on' ],
 		whole => 1
 	},
-	# a small journal, so that it wraps
-	'doublewrite' => {
-		title => 'smgr_atomic, doublewrite',
-		conf  => [
-			'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on',
-			'smgr_atomic.mode=doublewrite',         'smgr_atomic.journal_size=8MB'
-		],
-		images_off => 1
+	'doublewrite'      => { %doublewrite, title => 'smgr_atomic, doublewrite' },
+	'doublewrite-ext4' => { %doublewrite, title => 'smgr_atomic, doublewrite on ext4', place => { fs => 'ext4' } },
+	'doublewrite-xfs'  => {
+		%doublewrite,
+		title => 'smgr_atomic, doublewrite on XFS without reflink',
+		place => { fs => 'xfs', mkfs_options => '-m reflink=0' }
 	});
 
 # Of these, the ones that must survive everything; CRASH_ARMS names others.

@@ -1,0 +1,201 @@
+
+# Starts with a page journal that is not what it should be: lost, damaged, of
+# another cluster, used by a copy, not on its device.  And directories that come
+# from elsewhere: base backups, standbys, copies.  Every refusal once, and the
+# way out that it names.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::Bin;
+use File::Copy qw(copy);
+use File::Path qw(remove_tree);
+use SmgrAtomic::Root;
+use SmgrAtomic::Node;
+use SmgrAtomic::Contract;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+need_volumes('ext4', 'tmpfs');
+
+my $conf = "shared_buffers = 1MB\nautovacuum = off\ncheckpoint_timeout = 1h\n"
+  . "smgr_atomic.mode = doublewrite\nsmgr_atomic.journal_size = 8MB\n";
+my $ext4 = create_volume('data', fs => 'ext4', size => '4G');
+my $node = new_node('main', volume => $ext4, checksums => 1, streaming => 1, conf => $conf);
+my $data = $node->data_dir;
+my $directory = "$data/pgsql_tmp_smgr_atomic";
+my $journal   = "$directory/smgr_atomic.journal";
+my $marker    = "$data/smgr_atomic.journal";
+
+# Work whose pages are in the journal, then a crash.
+sub crash
+{
+	my ($server) = @_;
+	$server->safe_psql('postgres',
+		'UPDATE t SET n = n + 1; SELECT count(*) FROM t');
+	$server->stop('immediate');
+	return;
+}
+
+sub starts
+{
+	my ($name, $pattern) = @_;
+	my ($runs, $log) = try_start($node);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($runs, "$name: starts") || diag $log;
+	like($log, $pattern, "$name: says so");
+	return;
+}
+
+sub refuses
+{
+	my ($name, $pattern) = @_;
+	my ($runs, $log) = try_start($node);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok(!$runs, "$name: does not start");
+	like($log, $pattern, "$name: says why");
+	return;
+}
+
+sub patch
+{
+	my ($file, $offset, $bytes) = @_;
+	open my $fh, '+<:raw', $file or die "$file: $!";
+	seek $fh, $offset, 0;
+	print $fh $bytes;
+	close $fh or die "$file: $!";
+	return;
+}
+
+$node->start;
+settle($node);
+$node->safe_psql('postgres', 'CREATE TABLE t AS SELECT g, 0 AS n, repeat(\'x\', 100) AS f FROM generate_series(1, 20000) g; CREATE INDEX ON t (n)');
+
+# ---- lost or damaged ---------------------------------------------------------------
+
+crash($node);
+rename $journal, "$journal.away" or die $!;
+refuses('journal lost', qr/FATAL:  the page journal "pgsql_tmp_smgr_atomic\/smgr_atomic.journal" is needed for recovery, but it is not there to be used: .*No such file.*ignore_journal/s);
+ok(-e $marker, 'the marker stays');
+rename "$journal.away", $journal or die $!;
+starts('journal back', qr/page journal: [1-9]\d* batches/);
+
+crash($node);
+rename $journal, "$journal.away" or die $!;
+$node->append_conf('postgresql.conf', "smgr_atomic.ignore_journal = on\n");
+starts('journal ignored', qr/WARNING:  page journal .* is ignored/);
+is(status($node)->{mode_in_force}, 'doublewrite', 'and a new one is in use');
+$node->append_conf('postgresql.conf', "smgr_atomic.ignore_journal = off\n");
+
+crash($node);
+copy($journal, "$journal.good") or die $!;
+patch($journal, $_, "\0" x 512) for 0, 32768;
+refuses('superblocks gone', qr/is not a page journal, or it is damaged/);
+copy("$journal.good", $journal) or die $!;
+patch($journal, 32768, "\0" x 512);
+my $one_is_enough = -s $journal;
+truncate $journal, 4_000_000 or die $!;
+refuses('journal cut short', qr/shorter than it was made|is not a page journal/);
+copy("$journal.good", $journal) or die $!;
+
+# ---- of another cluster, of another time ---------------------------------------------
+
+my $other = new_node('other', volume => $ext4, checksums => 1, conf => $conf);
+$other->start;
+settle($other);
+$other->stop('immediate');
+copy($other->data_dir . '/pgsql_tmp_smgr_atomic/smgr_atomic.journal', $journal) or die $!;
+refuses('journal of another cluster', qr/the file is the journal of another cluster/);
+copy("$journal.away", $journal) or die $!;
+refuses('an older journal of this one', qr/the file is another one than that used before the crash/);
+copy($marker, "$marker.good") or die $!;
+append_to_file($marker, '');
+patch($marker, 0, 'nonsense');
+refuses('marker damaged', qr/could not understand file "smgr_atomic.journal"/);
+rename "$marker.good", $marker or die $!;
+rename "$journal.good", $journal or die $!;
+starts('all as it was', qr/page journal: [1-9]\d* batches/);
+unlink "$journal.away";
+
+# ---- a tablespace that is not there ----------------------------------------------------
+
+my $space = create_volume('space', fs => 'ext4', size => '1G');
+my $memory = create_volume('memory', fs => 'tmpfs', size => '64M');
+mkdir "$_/ts" or die $! for $space, $memory;
+refused($node, "CREATE TABLESPACE memory LOCATION '$memory/ts'", qr/is not torn-free.*page journal has not been proven on tmpfs/s,
+	'a tablespace where the journal cannot help');
+$node->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space/ts'");
+$node->safe_psql('postgres', 'CREATE TABLE s TABLESPACE space AS SELECT * FROM t; CHECKPOINT; UPDATE s SET n = 5');
+$node->stop('immediate');
+my ($version) = glob "$space/ts/PG_*";
+rename $version, "$space/away" or die $!;
+refuses('tablespace not there', qr/could not access tablespace directory "pg_tblspc\/\d+\/PG_\d+_\d+"/);
+rename "$space/away", $version or die $!;
+starts('tablespace back', qr/page journal: [1-9]\d* batches/);
+is($node->safe_psql('postgres', 'SELECT count(*) FROM s WHERE n = 5'), '20000', 'its pages are whole');
+
+# ---- directories that come from elsewhere ------------------------------------------------
+
+$node->safe_psql('postgres', 'DROP TABLE s');
+$node->safe_psql('postgres', 'DROP TABLESPACE space');
+$node->backup('base');
+my $backup = $node->backup_dir . '/base';
+ok(!-e "$backup/pgsql_tmp_smgr_atomic", 'a base backup has no journal');
+ok(-e "$backup/smgr_atomic.journal", '... but the marker');
+my $standby = node_from('standby', $ext4, $node, 'base', has_streaming => 1);
+$standby->start;
+like(slurp_file($standby->logfile), qr/page journal ".*" is not used: this data directory comes from a base backup/, 'standby: says so');
+$node->safe_psql('postgres', 'CHECKPOINT; UPDATE t SET n = n + 1; CHECKPOINT');
+$node->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', 'SELECT sum(n) FROM t'), $node->safe_psql('postgres', 'SELECT sum(n) FROM t'),
+	'standby: replays WAL without images');
+$node->safe_psql('postgres', 'UPDATE t SET n = n + 1');
+$node->wait_for_catchup($standby);
+$standby->stop('immediate');
+my $position = log_position($standby);
+$standby->start;
+like(log_since($standby, $position), qr/page journal: \d+ batches/, 'standby: repairs after a crash of its own');
+$node->wait_for_catchup($standby);
+$standby->promote;
+reach($standby, 'active', 'promoted');
+is(status($standby)->{mode_in_force}, 'doublewrite', 'promoted: by doublewrite');
+stop_clean($standby);
+
+# a journal elsewhere, and two directories that think it is theirs
+my $elsewhere = "$space/journal";
+mkdir $elsewhere or die $!;
+$node->append_conf('postgresql.conf', "smgr_atomic.journal_directory = '$elsewhere'\n");
+stop_clean($node);
+$node->start;
+is(status($node)->{mode_in_force}, 'doublewrite', 'a journal on another device');
+crash($node);
+my $twin = $data =~ s/pgdata$/twin/r;
+system('cp', '-a', $data, $twin) == 0 or die 'cp';
+$node->start;
+like(slurp_file($node->logfile), qr/page journal: [1-9]\d* batches/, 'the first of two copies is repaired');
+
+sub twin_says
+{
+	my ($pattern, $name) = @_;
+	unlink "$twin/postmaster.pid";
+	# a single-user server ends by itself, whatever it does
+	my ($out, $err) = run_command([ 'postgres', '--single', '-D', $twin, 'postgres' ]);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return like($err, $pattern, $name);
+}
+twin_says(qr/another server uses it/, 'the second does not get it while it is in use');
+$node->stop('immediate');
+twin_says(qr/has been used since by a copy of this data directory/, 'nor after');
+remove_tree($twin);
+$node->start;
+
+# a directory that was copied while the server was stopped has a clean start
+stop_clean($node);
+$node->append_conf('postgresql.conf', "smgr_atomic.journal_directory = 'pgsql_tmp_smgr_atomic'\nsmgr_atomic.write_behind_size = 0\n");
+$node->start;
+settle($node);
+like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, 'no pool, no doublewrite');
+is(images($node), 'on', '... images stay on');
+stop_clean($node);
+done_testing();
