@@ -12,7 +12,7 @@ use Getopt::Long;
 use SmgrAtomic::Root;
 use SmgrAtomic::Crash;
 
-my %option = (cuts => 5, seed => time % 100_000_000, arms => 'stock-on,stock-off,atomic', sector => 4096);
+my %option = (cuts => 5, seed => time % 100_000_000, arms => 'stock-on,stock-off,atomic,doublewrite-ext4,doublewrite-xfs', sector => 4096);
 GetOptions(\%option, 'cuts=i', 'seed=i', 'arms=s', 'sector=i') && !@ARGV or die "see crashtest --help\n";
 my $arms = \%SmgrAtomic::Crash::arms;
 my @arms = split /,/, $option{arms};
@@ -20,7 +20,7 @@ $arms->{$_} or die "no such arm: $_\n" for @arms;
 
 $| = 1;
 print "seed $option{seed}, $option{cuts} cuts for each arm, sectors of $option{sector} bytes\n\n";
-my $lab = SmgrAtomic::Crash->new(sector => $option{sector});
+my %labs;
 my %total;
 
 # Arms take turns, so that what else the machine does meets all of them.
@@ -36,10 +36,20 @@ my @wrong = verdict();
 print "\n$_\n" for @wrong;
 exit(@wrong > 0);
 
+# One for each filesystem.
+sub lab_of
+{
+	my ($arm) = @_;
+	my %place = %{ $arms->{$arm}{place} // {} };
+
+	return $labs{ join ',', map { "$_=$place{$_}" } sort keys %place } //=
+	  SmgrAtomic::Crash->new(sector => $option{sector}, %place);
+}
+
 sub one_cut
 {
 	my ($arm, $seed) = @_;
-	my $run = $lab->begin(arm => $arm, seed => $seed);
+	my $run = lab_of($arm)->begin(arm => $arm, seed => $seed);
 
 	$run->start or die "the server does not start: " . $run->why_it_failed . "\n";
 	$run->workload;
@@ -59,7 +69,7 @@ sub add
 	$t->{clusters_torn}++ if $run->{torn};
 	$t->{damaged}++ if @{ $run->{problems} };
 	$t->{no_recovery}++ if grep { /^recovery failed/ } @{ $run->{problems} };
-	printf "%-9s seed %d: %s, %d torn before, %d commits, %d lost, %s\n", $arm, $seed,
+	printf "%-16s seed %d: %s, %d torn before, %d commits, %d lost, %s\n", $arm, $seed,
 	  "cut by $run->{cut}{last_cut}", $run->{torn}, $run->{acknowledged}, $run->{lost},
 	  @{ $run->{problems} } ? 'DAMAGED' : 'sound';
 	print "    $_\n" for map { length > 150 ? substr($_, 0, 150) . '...' : $_ } @{ $run->{problems} };
@@ -89,11 +99,11 @@ sub print_table
 		[ 'commits acknowledged', 'acknowledged' ],
 		[ 'commits lost',  'lost' ]);
 
-	print "\n", join(' | ', sprintf('%-24s', 'arm'), map { $_->[0] } @columns), "\n";
-	print join('-|-', '-' x 24, map { '-' x length $_->[0] } @columns), "\n";
+	print "\n", join(' | ', sprintf('%-47s', 'arm'), map { $_->[0] } @columns), "\n";
+	print join('-|-', '-' x 47, map { '-' x length $_->[0] } @columns), "\n";
 	for my $arm (@arms)
 	{
-		print join(' | ', sprintf('%-24s', $arms->{$arm}{title}),
+		print join(' | ', sprintf('%-47s', $arms->{$arm}{title}),
 			map { sprintf '%*d', length $_->[0], $total{$arm}{ $_->[1] } // 0 } @columns), "\n";
 	}
 	print "\n\"Writes split\": requests of which the cut kept a part and lost a part.\n";

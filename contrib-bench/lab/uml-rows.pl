@@ -617,7 +617,7 @@ sub spurt
 sub wait_for
 {
 	my ($condition) = @_;
-	my $end = time + 300;
+	my $end = time + 180;
 
 	until ($condition->())
 	{

@@ -20,8 +20,6 @@
  *	  version N		the server says it is version N
  *	  take_over		"close" of the storage manager table is taken over, by
  *					a function that calls the one it found there
- *	  resolved N F	entry N of the storage manager table is function F of the
- *					server all the same, as if a compiler had resolved the call
  */
 #define _GNU_SOURCE
 #include "postgres.h"
@@ -32,7 +30,6 @@
 #include <unistd.h>
 
 #include "fmgr.h"
-#include "storage/ipc.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 
@@ -156,18 +153,17 @@ mprotect(void *start, size_t length, int protection)
 	return next(start, length, protection);
 }
 
-typedef struct Store
-{
-	int			entry;
-	void	   *value;
-	void	   *old;
-} Store;
+static void (*previous) (void *reln, int fork);
 
-/* Store a value into an entry of the storage manager table. */
-static int
-store(struct dl_phdr_info *info, size_t size, void *arg)
+static void
+forward(void *reln, int fork)
 {
-	Store	   *s = arg;
+	previous(reln, fork);
+}
+
+static int
+take_over(struct dl_phdr_info *info, size_t size, void *arg)
+{
 	uintptr_t	page_size = (uintptr_t) sysconf(_SC_PAGESIZE);
 
 	for (int i = 0; i < info->dlpi_phnum; i++)
@@ -179,47 +175,13 @@ store(struct dl_phdr_info *info, size_t size, void *arg)
 			continue;
 		table = find_table((void **) TYPEALIGN(sizeof(void *), info->dlpi_addr + ph->p_vaddr),
 						   ph->p_memsz / sizeof(void *));
-		s->old = table[s->entry];
-		if (mprotect((void *) ((uintptr_t) (table + s->entry) & ~(page_size - 1)), page_size,
+		previous = (void (*) (void *, int)) table[ENTRY_OF_CLOSE];
+		if (mprotect((void *) ((uintptr_t) (table + ENTRY_OF_CLOSE) & ~(page_size - 1)), page_size,
 					 PROT_READ | PROT_WRITE) != 0)
 			elog(FATAL, "fake_program: mprotect: %m");
-		table[s->entry] = s->value;
+		table[ENTRY_OF_CLOSE] = (void *) forward;
 	}
 	return 1;
-}
-
-static void (*previous) (void *reln, int fork);
-
-static void
-forward(void *reln, int fork)
-{
-	previous(reln, fork);
-}
-
-static void
-take_over(void)
-{
-	Store		s = {ENTRY_OF_CLOSE, (void *) forward, NULL};
-
-	dl_iterate_phdr(store, &s);
-	previous = (void (*) (void *, int)) s.old;
-}
-
-/* After everybody has looked at the table in the postmaster. */
-static shmem_startup_hook_type previous_startup = NULL;
-
-static void
-resolve(void)
-{
-	char		function[64] = "";
-	Store		s = {0};
-
-	if (previous_startup)
-		previous_startup();
-	if (sscanf(fake(), "resolved %d %63s", &s.entry, function) != 2)
-		elog(FATAL, "fake_program: resolve what?");
-	s.value = dlsym(RTLD_DEFAULT, function);
-	dl_iterate_phdr(store, &s);
 }
 
 static void
@@ -247,13 +209,5 @@ _PG_init(void)
 	if (strncmp(what, "version ", 8) == 0)
 		set_version(atoi(what + 8));
 	if (strcmp(what, "take_over") == 0)
-		take_over();
-	if (strncmp(what, "resolved ", 9) == 0)
-	{
-		/* not by its name: other programs that the library is loaded into have no such variable */
-		shmem_startup_hook_type *hook = dlsym(RTLD_DEFAULT, "shmem_startup_hook");
-
-		previous_startup = *hook;
-		*hook = resolve;
-	}
+		dl_iterate_phdr(take_over, NULL);
 }
