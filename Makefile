@@ -9,6 +9,8 @@
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 #   sudo make pool-stress SECONDS=600    hammer the write-behind pool, check every page read
 #   sudo make pgregress  PostgreSQL's own regression tests, with the library and without
+#   sudo make lab-kernel     build a kernel with RWF_WRITETHROUGH (user-mode Linux, 2.5 GB of source)
+#   sudo make test-writethrough          test that kernel, the extension on it, compare
 
 EXTENSION = smgr_atomic
 MODULE_big = smgr_atomic
@@ -100,4 +102,15 @@ pool-stress: setup
 	$(MAKE) install
 	POOL_STRESS_SECONDS=$(SECONDS) $(if $(SEED),POOL_STRESS_SEED=$(SEED)) t/run t/400_pool_stress.pl
 
-.PHONY: setup test test-qemu demo crashtest pool-stress pgregress
+lab-kernel: setup
+	contrib-bench/lab/kernel/build
+
+# Needs the kernel: make lab-kernel
+test-writethrough: setup
+	$(MAKE) all
+	$(MAKE) install
+	contrib-bench/lab/kernel/build --path
+	prove contrib-bench/lab/kernel/tests/kernel.pl contrib-bench/lab/kernel/tests/postgres.pl
+	contrib-bench/lab/kernel/compare
+
+.PHONY: setup test test-qemu demo crashtest pool-stress pgregress lab-kernel test-writethrough
