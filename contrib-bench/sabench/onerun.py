@@ -1,6 +1,7 @@
 """One arm in one round, from its fresh files to its record."""
 
 import csv
+import functools
 import json
 import pathlib
 import shutil
@@ -121,15 +122,18 @@ class Run:
         repeats = []
         for count in range(plan.repeat):
             self.progress.say(f'{plan.task}, {count + 1} of {plan.repeat}')
-            repeats.append(task.once(running, plan, self.device, self.place))
+            look = self._look_at_wal if count == plan.repeat - 1 else lambda *_: None
+            repeats.append(task.once(running, plan, self.device, self.place,
+                                     functools.partial(look, running)))
         self.place.unlimit()
         machine = measure.difference(machine, measure.busy())
         counters, drained = task.total(repeats, 'counters'), task.total(repeats, 'drained')
         drained['seconds'] = sum(one['durable_seconds'] - one['seconds'] for one in repeats)
         counters['server_cpu_s'] = processes.cpu_seconds(running.process.pid) - used
         library = self._library(running, library, drained)
-        found = self._look_at_wal(running, repeats[-1]['from'], repeats[-1]['to'])
-        result = figures.of_run(plan, task.summary(repeats), {}, [], drained, [], drained, library)
+        summary = task.summary(repeats)
+        found = repeats[-1].pop('wal')
+        result = figures.of_run(plan, summary, {}, [], drained, [], drained, library)
         result.update(figures.archive(result, found))
         return self._record(checks, start, counters, drained, library, machine, found, result,
                             checkpoints=[], tps_per_second=[], histogram={}, repeats=repeats)
