@@ -93,6 +93,14 @@ my @rows = (
 		verdict => 'none', reason => qr/^files here go to the realtime device of XFS.*chattr -t/, trial => 'refused'
 	},
 	{
+		name    => 'xfs-realtime-reflink', title => 'XFS, files on a realtime device with atomic units and reflink',
+		needs   => [ 'mkfs.xfs 2>&1 | grep -q metadir=', 'mkfs.xfs is older than 6.13' ],
+		disk    => "$atomic add_host=2 per_host_store=1", second => 1,
+		mkfs    => "$xfs -m metadir=1,reflink=1,rmapbt=1 -r rtdev=%second%", mount => 'rtdev=%second%',
+		prepare => sub { run('xfs_io', '-c', 'chattr +t', $_[0]); return $_[0] },
+		verdict => 'hardware', reason => qr/^device writes up to 65536/, trial => 'device'
+	},
+	{
 		name    => 'xfs-bind', title => 'XFS seen through a bind mount',
 		disk    => $atomic, mkfs => $xfs,
 		prepare => sub {
@@ -145,6 +153,11 @@ my @rows = (
 		name    => 'ext4-bigalloc-plain-disk', title => 'ext4 bigalloc, disk without atomic units',
 		disk    => '', mkfs => $bigalloc,
 		verdict => 'none', reason => qr/^ext4 has no software path and the device promises 0 bytes/, trial => 'refused'
+	},
+	{
+		name    => 'ext4-inline', title => 'ext4 bigalloc with inline_data: pages are never that small',
+		disk    => $atomic, mkfs => "$ext4 -O bigalloc,inline_data -C 16384",
+		verdict => 'hardware', reason => qr/^device writes up to 16384/, trial => 'device'
 	},
 	{
 		name    => 'ext4-journal', title => 'ext4 bigalloc mounted with data=journal',
@@ -282,6 +295,7 @@ sub try_row
 sub make_filesystem
 {
 	my ($row) = @_;
+	die "skip: $row->{needs}[1]\n" if $row->{needs} && system($row->{needs}[0]);
 	my @disks = make_disks($row);
 	my $disk  = $disks[0];
 
