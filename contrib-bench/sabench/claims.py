@@ -78,6 +78,16 @@ def losses(result):
     return found
 
 
+def noise(results):
+    """Warnings about what else was at work, each once with the comparisons it is about."""
+    found = {}
+    for result in results:
+        for line in report.noise_of(result.records):
+            found.setdefault(line, []).append(result.name)
+    return [f'{line} ({", ".join(names)})' if len(results) > 1 else line
+            for line, names in found.items()]
+
+
 def losses_text(results):
     """(sentence that introduces the losses, the losses of all comparisons)."""
     lines = [f'{result.name}: {line}' for result in results for line in losses(result)]

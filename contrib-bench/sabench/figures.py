@@ -23,14 +23,14 @@ def of_run(plan, summary, latency, tps, counters, points, drained, library):
     result.update(_checkpoints(points) if tps else {})
     result.update(_pages(points, counters, drained, library))
     result.update(_device(plan, number, counters, drained))
-    result.update(_amplification(result, counters, drained))
+    result.update(_amplification(result, drained))
     return result
 
 
 PAGE = 8192
 
 
-def _amplification(result, counters, drained):
+def _amplification(result, drained):
     """Bytes that reached the device for each byte of a page the server wrote, WAL left out and
     included; only where all was on disk when they were counted."""
     names = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')

@@ -4,7 +4,7 @@ import html
 import json
 import pathlib
 
-from . import claims, options, report, statistics, svg, wal
+from . import claims, options, report, svg, wal
 
 STYLE = '''
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #5b6470; --line: #d5dae0; --page: #ffffff;
@@ -62,7 +62,7 @@ def _list(lines, kind=''):
 
 
 def _noise(results):
-    lines = [f'{result.name}: {line}' for result in results for line in report.noise_of(result.records)]
+    lines = claims.noise(results)
     return _list(lines, 'noisy') if lines else ''
 
 
@@ -132,11 +132,15 @@ def _comparison(result):
         parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
         parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
-                  '<h3>Latency</h3>', svg.latency(plan, result.records),
-                  '<h3>Extents of the largest file</h3>', svg.extents_over_time(plan, result.records)]
+                  '<h3>Latency</h3>', svg.latency(plan, result.records), _extents(result)]
     parts += [_wal_bars(result), _write_bars(result), _images(result), _table(result),
               f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']
     return '\n'.join(parts)
+
+
+def _extents(result):
+    chart = svg.extents_over_time(result.plan, result.records)
+    return f'<h3>Extents of the largest file</h3>{chart}' if chart else ''
 
 
 def _median(result, arm, key):

@@ -45,8 +45,7 @@ def write(directory, file):
 def section(results, picture='', of=None):
     """Markdown: conditions, losses, headline table, figures of the first comparison, picture."""
     first = results[0]
-    noise = [f'**{result.name}: {line}**' for result in results
-             for line in report.noise_of(result.records)]
+    noise = [f'**{line}**' for line in claims.noise(results)]
     parts = [report.conditions(first.plan, first.environment)[1], *noise, _losses(results),
              '\n'.join(f'- {line}' for result in results for line in claims.disk_share(result))]
     if len(results) > 1:

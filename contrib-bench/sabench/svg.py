@@ -209,7 +209,7 @@ def bars(rows, unit, label):
     """
     most = max((max(sum(value for value, _ in parts), (span or (0, 0))[1])
                 for _, _, parts, span, _ in rows), default=0) or 1
-    left, height, row_height = 210, 44 + 30 * len(rows), 30
+    left, height, row_height = 210, 48 + 30 * len(rows), 30
     room = WIDTH - left - 170
 
     def x(value):
@@ -217,7 +217,7 @@ def bars(rows, unit, label):
 
     drawn = []
     for value in ticks(most):
-        drawn += [line(x(value), 8, x(value), height - 34), text(x(value), height - 18, short(value), 'middle')]
+        drawn += [line(x(value), 8, x(value), height - 38), text(x(value), height - 22, short(value), 'middle')]
     for number, (name, colour, parts, span, note) in enumerate(rows):
         y, begin = 10 + number * row_height, 0
         drawn.append(text(left - 8, y + 15, name, 'end'))
@@ -229,7 +229,7 @@ def bars(rows, unit, label):
             drawn += [line(x(span[0]), y + 10, x(span[1]), y + 10, 'whisker'),
                       *(line(x(end), y + 5, x(end), y + 15, 'whisker') for end in span)]
         drawn.append(text(x(max(begin, (span or (0, 0))[1])) + 7, y + 15, note))
-    drawn.append(text(left + room / 2, height - 2, unit, 'middle', 'unit'))
+    drawn.append(text(left + room / 2, height - 6, unit, 'middle', 'unit'))
     return picture(height, drawn, label)
 
 

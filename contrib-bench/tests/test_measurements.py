@@ -185,9 +185,9 @@ class Amplification(unittest.TestCase):
         result = {'transactions': 10, 'buffers_checkpoint': 4, 'buffers_bgwriter': 0,
                   'buffers_backend': None}
         drained = {'device_write_bytes': 40_000, 'wal_lsn': 8_000}
-        found = figures._amplification(result, {}, drained)
+        found = figures._amplification(result, drained)
         self.assertEqual((found['bytes_per_page'], found['data_bytes_per_page']), (10_000, 8_000))
-        self.assertIsNone(figures._amplification(result, {}, None)['bytes_per_page'])
+        self.assertIsNone(figures._amplification(result, None)['bytes_per_page'])
 
 
 class Link(unittest.TestCase):
