@@ -44,6 +44,12 @@ smgr_atomic.write_behind_size = 512kB
 smgr_atomic.writers = 2
 smgr_atomic.io_uring = off
 CONF
+	[ 'doublewrite, three writers, a small journal', <<'CONF' ],
+smgr_atomic.mode = doublewrite
+smgr_atomic.journal_size = 8MB
+smgr_atomic.write_behind_size = 2MB
+smgr_atomic.writers = 3
+CONF
 	[ 'no pool', "smgr_atomic.write_behind_size = 0\n" ]);
 
 my $number = 0;
