@@ -8,6 +8,7 @@
 #   sudo make demo       install what is needed, build, run a comparison of about eight minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 #   sudo make pool-stress SECONDS=600    hammer the write-behind pool, check every page read
+#   sudo make matrix     every server in a root of its own, every kind of storage: one table
 #   sudo make pgregress  PostgreSQL's own regression tests, with the library and without
 #   sudo make lab-kernel     build a kernel with RWF_WRITETHROUGH (user-mode Linux, 2.5 GB of source)
 #   sudo make test-writethrough          test that kernel, the extension on it, compare
@@ -90,6 +91,13 @@ crashtest: setup
 	$(MAKE) all
 	$(MAKE) install
 	contrib-bench/lab/crashtest --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
+
+# rows: see contrib-bench/lab/matrix --help
+ROWS =
+matrix: setup
+	$(MAKE) all
+	$(MAKE) install
+	contrib-bench/lab/matrix $(if $(ROWS),--rows "$(ROWS)")
 
 pgregress: setup
 	$(MAKE) all
