@@ -57,7 +57,7 @@ class Place:
     def devices(self):
         """Block devices (sysfs) that the server's files lie on; empty where there is none."""
         places = [self] + ([self.wal] if self.wal else [])
-        found = [block_device(place.path) for place in places]
+        found = dict.fromkeys(block_device(place.path) for place in places)
         return [device for device in found if device is not None]
 
     def limit(self, disk):

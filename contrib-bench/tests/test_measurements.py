@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from sabench import extents, figures, fio, link, processes, recovery, sysbench, wal
+from sabench import extents, figures, fio, link, processes, recovery, sysbench, volume, wal
 
 STATS = '''WAL statistics between 0/21960D0 and 0/2196380:
 Type                                           N      (%)          Record size      (%)             FPI size      (%)        Combined size      (%)
@@ -188,6 +188,25 @@ class Amplification(unittest.TestCase):
         found = figures._amplification(result, drained)
         self.assertEqual((found['bytes_per_page'], found['data_bytes_per_page']), (10_000, 8_000))
         self.assertIsNone(figures._amplification(result, None)['bytes_per_page'])
+
+
+class Devices(unittest.TestCase):
+    def test_two_places_on_one_device_count_once(self):
+        with tempfile.TemporaryDirectory() as directory:
+            place = volume.Place()
+            place.path = pathlib.Path(directory)
+            place.wal = volume.Place()
+            place.wal.path = pathlib.Path(directory)
+            self.assertLessEqual(len(place.devices()), 1)
+
+    def test_counters_of_several_add_up(self):
+        with tempfile.TemporaryDirectory() as directory:
+            devices = [pathlib.Path(directory) / name for name in 'ab']
+            for device in devices:
+                device.mkdir()
+                (device / 'stat').write_text('10 0 80 5 200 3 1600 40 0 33 45 0 0 0 0 7 2')
+            self.assertEqual(volume.device_counters(devices)['writes'], 400)
+            self.assertEqual(volume.device_counters([]), {})
 
 
 class Link(unittest.TestCase):
