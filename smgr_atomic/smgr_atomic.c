@@ -404,10 +404,30 @@ refuse_late_load(void)
 			 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
 }
 
+/*
+ * The server's module magic says nothing of pages and segments; a library with
+ * others would write every page to a wrong place.
+ */
+static void
+check_page_size(void)
+{
+	int			page = atoi(GetConfigOption("block_size", false, false));
+	int			segment = atoi(GetConfigOption("segment_size", false, false));
+
+	if (page != BLCKSZ || segment != RELSEG_SIZE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("smgr_atomic was compiled for another kind of server"),
+				 errdetail("It has pages of %d bytes and segments of %d pages, the server has %d and %d.",
+						   BLCKSZ, RELSEG_SIZE, page, segment),
+				 errhint("Build it with the pg_config of this server.")));
+}
+
 /* Loaded by the postmaster or a standalone server, or too late. */
 void
 _PG_init(void)
 {
+	check_page_size();
 	if (!process_shared_preload_libraries_in_progress)
 	{
 		refuse_late_load();

@@ -46,9 +46,9 @@ my @cases = (
 	[ 'longer',   qr/the storage manager table has an entry after "\w+" that is not known: mda_get_range/ ],
 	[ 'copy',     qr/the server does not call through its storage manager table/ ],
 	[ 'not_writable', qr/could not make the sync handler table writable: Permission denied/ ],
-	[ "version ${major}0000", qr/the server is $major\.0; smgr_atomic needs $major\.\d+ or newer/, @both ],
+	[ "server_version_num ${major}0000", qr/the server is $major\.0; smgr_atomic needs $major\.\d+ or newer/, @both ],
 	[
-		'version ' . ($major + 1) . '0001',
+		'server_version_num ' . ($major + 1) . '0001',
 		qr/compiled for PostgreSQL $major, but the server is @{[ $major + 1 ]}/, @both
 	],
 	[
@@ -85,6 +85,19 @@ for my $case (@cases)
 		is(now($node)->{state}, 'off', 'a reload changes nothing');
 		$node->stop('immediate');
 	};
+}
+
+# a library with pages of another size is refused as one of another major is
+for my $case ([ block_size => 16384, '16384 and 131072' ], [ segment_size => 65536, '8192 and 65536' ])
+{
+	my ($setting, $value, $has) = @$case;
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = '$library,smgr_atomic'\n");
+	local @ENV{qw(LD_PRELOAD TEST_FAKE)} = ($library, "$setting $value");
+	my ($runs, $log) = try_start($node);
+	ok(!$runs, "$setting $value: the server does not start");
+	like($log,
+		qr/FATAL:  smgr_atomic was compiled for another kind of server\n.*DETAIL:  It has pages of 8192 bytes and segments of 131072 pages, the server has $has\.\n.*HINT:  Build it/,
+		"$setting $value: says why");
 }
 
 # what does no harm is only said

@@ -17,7 +17,7 @@
  *
  * Loaded by shared_preload_libraries, too:
  *
- *	  version N		the server says it is version N
+ *	  NAME N		the server's internal setting NAME has the value N
  *	  take_over		"close" of the storage manager table is taken over, by
  *					a function that calls the one it found there
  */
@@ -185,29 +185,31 @@ take_over(struct dl_phdr_info *info, size_t size, void *arg)
 }
 
 static void
-set_version(int version)
+set_setting(const char *name, int value)
 {
 	struct config_generic *setting = NULL;
 
 #if PG_VERSION_NUM < 160000
 	for (int i = 0; i < GetNumConfigOptions(); i++)
 	{
-		if (strcmp(get_guc_variables()[i]->name, "server_version_num") == 0)
+		if (strcmp(get_guc_variables()[i]->name, name) == 0)
 			setting = get_guc_variables()[i];
 	}
 #else
-	setting = find_option("server_version_num", false, false, FATAL);
+	setting = find_option(name, false, false, FATAL);
 #endif
-	*((struct config_int *) setting)->variable = version;
+	*((struct config_int *) setting)->variable = value;
 }
 
 void
 _PG_init(void)
 {
 	const char *what = fake();
+	char		name[64];
+	int			value;
 
-	if (strncmp(what, "version ", 8) == 0)
-		set_version(atoi(what + 8));
+	if (sscanf(what, "%63[a-z_] %d", name, &value) == 2)
+		set_setting(name, value);
 	if (strcmp(what, "take_over") == 0)
 		dl_iterate_phdr(take_over, NULL);
 }
