@@ -1,7 +1,8 @@
 """A build of smgr_atomic for benchmarks only, for arms with a line "library_file".
 
-contrib-bench/unsafe-library installs it beside the real one; bench does so when it is missing
-and then removes it again.  It has no extension of its own: its functions are declared here.
+contrib-bench/unsafe-library installs it beside the real one; bench does so each time, lest an
+old one is measured, and removes it again unless it was there before.  It has no extension of its
+own: its functions are declared here.
 """
 
 import os
@@ -19,11 +20,12 @@ class LibraryError(Exception):
 
 
 def install(plan, libraries, stack):
-    """Install what the arms of a plan need and is not there; removed with the stack."""
-    for arm in plan.arm_list():
-        if arm.library_file and not (libraries / f'{arm.library_file}.so').exists():
+    """Install what the arms of a plan need; removed with the stack if it was not there."""
+    files = {arm.library_file for arm in plan.arm_list() if arm.library_file}
+    if files:
+        if not all((libraries / f'{file}.so').exists() for file in files):
             stack.callback(_tool, plan, 'remove')
-            _tool(plan, 'install')
+        _tool(plan, 'install')
 
 
 def _tool(plan, what):
