@@ -172,6 +172,11 @@ register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, Fi
  * A copy of the page in this process's bounce page: aligned for direct I/O,
  * and standing still.  A page in shared buffers may get hint bits while the
  * device reads it, which storage with checksums of its own would see as an error.
+ *
+ * For all majors alike: since 16 shared buffers are aligned (to 4096 bytes, so
+ * not for every device), but only 19 keeps hint bits out of a page while it is
+ * written, and callers also write from memory of their own.  The copy takes
+ * well under a microsecond, the write that follows tens of them.
  */
 static const void *
 still_page(const void *page)
