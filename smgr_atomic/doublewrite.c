@@ -162,13 +162,15 @@ look_at_old(int *fd, char *reason, size_t size)
 	struct stat st;
 	bool		found = false;
 	bool		ours;
+	bool		marked;
 	int			error;
 
 	*fd = sa_journal_open(journal_path, reason, size);
 	if (*fd < 0)
 		return errno == ENOENT;
 	error = sa_journal_read_super(sa_journal_read_block, fd, &super, &found);
-	ours = found && knows(&marker, sa_marker_read(&marker), &super);
+	marked = sa_marker_read(&marker);
+	ours = found && knows(&marker, marked, &super);
 	if (found && super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
 	{
 		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
