@@ -33,7 +33,7 @@
 #include "place.h"
 
 #define ORPHAN_POLL_US 10000
-#define ORPHAN_LOG_TRIES 500	/* a message every five seconds */
+#define ORPHAN_LOG_TRIES 100	/* a message every second */
 
 static struct io_uring ring;
 static bool ring_open = false;
