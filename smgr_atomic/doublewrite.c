@@ -22,10 +22,11 @@
  *	  their copies - redo may read them once more if we crash now -, then a
  *	  "forget" is written, then the caller goes on.  This is needed only if the
  *	  window has such pages, which the keys kept in shared memory tell.
- * 4. The whole window is retired ("voided") at the end of each checkpoint, and
- *	  at each barrier that comes before directories of databases are copied or
- *	  removed (barrier.c), which no call announces.  So every copy is also newer
- *	  than the redo point of the last checkpoint.
+ * 4. The whole window is retired ("voided") at the end of each checkpoint, in
+ *	  recovery by the startup process at each barrier (barrier.c): one of these
+ *	  comes before directories of databases are copied or removed, which no call
+ *	  announces.  Outside of recovery every copy is therefore also newer than
+ *	  the redo point of the last checkpoint.
  * 5. While the journal is open every page goes through it.  It is opened only
  *	  when no process writes in another way any more, and closed only while
  *	  full-page images are on, before any process writes in another way.  A
