@@ -34,7 +34,7 @@ use constant WRITE_ATOMIC_16 => '9c';
 use constant SCSI => '/sys/bus/pseudo/drivers/scsi_debug';
 
 # What every trial must do: who makes a page whole.
-#	device		one atomic command for every page
+#	device		one atomic command for every page (XFS may copy a page or two)
 #	filesystem	the write succeeds without any
 #	refused		the write fails
 #	silent		the write "succeeds", but goes through the page cache: the hazard
@@ -351,9 +351,12 @@ sub judge_trial
 	my ($seen, $copies) = @_;
 	my $commands = $seen->{trial_atomic_commands};
 
+	# XFS copies a page whose place is not aligned; ext4 has no other way
+	my $least = $copies * TRIAL_PAGES * ($seen->{filesystem} eq 'xfs' ? 0.9 : 1);
+
 	return 'refused' if $seen->{trial_written} == 0 && $commands == 0;
 	return 'mixed' if $seen->{trial_written} != TRIAL_PAGES;
-	return 'device' if $commands == $copies * TRIAL_PAGES && !$seen->{trial_cached};
+	return 'device' if $commands <= $copies * TRIAL_PAGES && $commands >= $least && !$seen->{trial_cached};
 	return 'mixed' if $commands;
 	return $seen->{trial_cached} ? 'silent' : 'filesystem';
 }
@@ -631,7 +634,7 @@ sub spurt
 sub wait_for
 {
 	my ($condition) = @_;
-	my $end = time + 180;
+	my $end = time + 300;
 
 	until ($condition->())
 	{

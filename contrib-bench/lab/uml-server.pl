@@ -54,7 +54,7 @@ sub work
 {
 	my ($run) = @_;
 
-	$run->start or die 'the server does not start: ' . $run->log_text . "\n";
+	$run->start or die 'the server does not start: ' . substr($run->log_text, -1000) . "\n";
 	$run->workload;
 	SmgrAtomic::Crash::wait_for(120, sub {
 			$run->has_ended
@@ -62,7 +62,7 @@ sub work
 			  && $run->value('SELECT count(*) > 200 FROM ledger') eq 't'
 		})
 	  && !$run->has_ended
-	  or die 'the server does not work: ' . $run->log_text . "\n";
+	  or die 'the server does not work: ' . substr($run->log_text, -1000) . "\n";
 	for my $directory ($run->{dir}, $run->{outside})
 	{
 		open my $fh, '>', "$directory/ready" or die "$directory/ready: $!\n";
