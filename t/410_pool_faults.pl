@@ -1,6 +1,6 @@
 
 # What can go wrong around the write-behind pool: writers that are told to stop
-# or killed with writes under way, a disk that stalls, io_uring refused.
+# or killed with writes under way, a disk that stalls, io_uring refused, no space.
 # (Backends that are killed: 230_kill.pl.)
 
 use strict;
@@ -132,5 +132,33 @@ is($node->safe_psql('postgres', 'SELECT acknowledged, (SELECT sum(sign(i)) FROM 
 like(log_since($node, $position), qr/smgr_atomic writer.* was terminated by signal 9/, '... the crash was a writer\'s');
 balanced($node, 'a killed writer');
 stop_clean($node);
+
+# ---- no space: dropping what fills the disk helps --------------------------------
+
+my $small = create_volume('small', size => '400M');
+$node = new_node('full', volume => $small, conf => "autovacuum = off\nmax_wal_size = 64MB\n");
+$node->start;
+reach($node, 'active', 'small disk');
+$node->safe_psql('postgres', $_) for (
+	q{CREATE TABLE big WITH (fillfactor = 50) AS SELECT i, repeat('x', 1000) f FROM generate_series(1, 5000) i},
+	'CHECKPOINT');
+$position = log_position($node);
+my $filler = "$small/filler";
+my $size = 0;
+for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
+{
+	$size += $piece while system("fallocate -o $size -l $piece $filler 2>/dev/null") == 0;
+}
+$node->safe_psql('postgres', 'UPDATE big SET i = -i WHERE i % 3 = 0');
+($out, $err) = ('', '');
+my $checkpoint = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ],
+	'<', \undef, '>', \$out, '2>', \$err);
+$node->wait_for_log(qr/could not write block \d+ in file "base.*: No space left on device/, $position);
+$node->safe_psql('postgres', 'DROP TABLE big', timeout => 60);
+pass('no space: a table whose pages wait for space can be dropped');
+$checkpoint->finish;
+is($err, '', '... and that gives the checkpoint its space');
+unlink $filler;
+$node->stop;
 
 done_testing();
