@@ -292,7 +292,14 @@ saFileGetRawDesc(File file)
 	return FileGetRawDesc(file);
 }
 
-/* Read one page from its file, past the pool. */
+/* A page that may be given to md.c: aligned for direct I/O since 16. */
+#if PG_VERSION_NUM < 160000
+typedef PGAlignedBlock SaPageBuffer;
+#else
+typedef PGIOAlignedBlock SaPageBuffer;
+#endif
+
+/* Read one page from its file, past the pool, into an SaPageBuffer. */
 static inline void
 saMdReadPage(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 {

@@ -202,7 +202,7 @@ static void
 repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
 {
 	off_t		offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-	PGAlignedBlock in_place;
+	SaPageBuffer in_place;
 	ssize_t		done;
 	bool		damaged;
 
@@ -239,7 +239,7 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 	for (size_t first = 0; first < scan->count; first = next)
 	{
 		const SaJournalKey *key = &scan->copies[first].key;
-		PGAlignedBlock copy;
+		SaPageBuffer copy;
 
 		for (next = first + 1; next < scan->count; next++)
 		{

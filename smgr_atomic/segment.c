@@ -132,7 +132,7 @@ open_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, const char *
 
 	if (file < 0 && errno == ENOENT && InRecovery)
 	{
-		PGAlignedBlock page;
+		SaPageBuffer page;
 
 		/*
 		 * mdread() and mdwrite() look a segment up with the same flags

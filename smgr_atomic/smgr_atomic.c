@@ -218,7 +218,7 @@ static void
 prove_attached(void)
 {
 	SaRelFile	none = {0};
-	PGAlignedBlock page = {0};
+	SaPageBuffer page = {0};
 	SMgrRelation reln;
 
 	saRelNumber(none) = 1;

@@ -95,7 +95,7 @@ smgr_atomic_torn_pages(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	ForkNumber	fork = forkname_to_number(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	PGAlignedBlock page;
+	SaPageBuffer page;
 	Relation	rel;
 	SMgrRelation reln;
 	BlockNumber nblocks;
