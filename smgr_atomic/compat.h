@@ -102,6 +102,13 @@ typedef RelFileLocatorBackend SaRelFileBackend;
 #define BACKEND_NUM_TYPES (B_LOGGER + 1)
 #endif
 
+/* A page that may be given to md.c: aligned for direct I/O since 16. */
+#if PG_VERSION_NUM < 160000
+typedef PGAlignedBlock SaPageBuffer;
+#else
+typedef PGIOAlignedBlock SaPageBuffer;
+#endif
+
 /*
  * The write entry of the table.  17 writes runs of pages (smgr_writev); older
  * servers write one, with a buffer that 15 does not declare const.
@@ -207,20 +214,31 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, Block
  * no row here has, and then attaching is refused.
  */
 #if PG_VERSION_NUM >= 180000
-#define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
+#define SA_DEFINE_STARTREAD_ENTRY(entry, is_proof, settle) \
 static void \
 entry(PgAioHandle *ioh, SMgrRelation reln, ForkNumber fork, BlockNumber block, \
 	  void **pages, BlockNumber nblocks) \
 { \
+	if (is_proof(SA_SMGR_startreadv)) \
+		return; \
 	for (BlockNumber i = 0; i < nblocks; i++) \
 		settle(reln, fork, block + i); \
 	mdstartreadv(ioh, reln, fork, block, pages, nblocks); \
+} \
+static void \
+call_startread(SMgrRelation reln) \
+{ \
+	SaPageBuffer page; \
+	void	   *pages[1] = {page.data}; \
+	smgrstartreadv(NULL, reln, MAIN_FORKNUM, 0, pages, 1); \
 }
 #define SA_STARTREAD_SWAP(entry) {SA_SMGR_startreadv, entry},
+#define SA_STARTREAD_PROOF {SA_SMGR_startreadv, "startreadv", call_startread},
 #else
-#define SA_DEFINE_STARTREAD_ENTRY(entry, settle) \
+#define SA_DEFINE_STARTREAD_ENTRY(entry, is_proof, settle) \
 extern int	entry##_not_needed_before_18
 #define SA_STARTREAD_SWAP(entry)
+#define SA_STARTREAD_PROOF
 #endif
 
 /*
@@ -246,6 +264,17 @@ saOpenRelation(SaRelFile rel)
 	return smgropen(rel, InvalidBackendId);
 #else
 	return smgropen(rel, INVALID_PROC_NUMBER);
+#endif
+}
+
+/* Shorten a fork.  smgrtruncate2() came with old_blocks, see SA_OLDEST_MINOR. */
+static inline void
+saTruncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, BlockNumber nblocks)
+{
+#if PG_VERSION_NUM < 180000
+	smgrtruncate2(reln, &fork, 1, &old_blocks, &nblocks);
+#else
+	smgrtruncate(reln, &fork, 1, &old_blocks, &nblocks);
 #endif
 }
 
@@ -291,13 +320,6 @@ saFileGetRawDesc(File file)
 #endif
 	return FileGetRawDesc(file);
 }
-
-/* A page that may be given to md.c: aligned for direct I/O since 16. */
-#if PG_VERSION_NUM < 160000
-typedef PGAlignedBlock SaPageBuffer;
-#else
-typedef PGIOAlignedBlock SaPageBuffer;
-#endif
 
 /* Read one page from its file, past the pool, into an SaPageBuffer. */
 static inline void

@@ -30,6 +30,7 @@
 
 #include "doublewrite.h"
 #include "driver.h"
+#include "entries.h"
 #include "fpw.h"
 #include "smgr_atomic.h"
 #include "writebehind.h"
@@ -328,6 +329,7 @@ sa_driver_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	(void) sa_entries_prove();	/* sa_fpw_decide() will know */
 	sa_fpw_set_driver();
 
 	for (;;)

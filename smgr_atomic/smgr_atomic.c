@@ -19,7 +19,6 @@
 #include <limits.h>
 
 #include "commands/extension.h"
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
@@ -33,6 +32,7 @@
 #include "compat.h"
 #include "doublewrite.h"
 #include "driver.h"
+#include "entries.h"
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
@@ -92,174 +92,6 @@ sa_mode_name(SaMode mode)
 			return entry->name;
 	}
 	return "unknown";
-}
-
-/* The entries of the server's tables that are ours. */
-
-static bool proving = false;
-static int	proofs = 0;			/* calls that came to us meanwhile */
-
-static void
-write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
-			const void **pages, BlockNumber nblocks, bool skipFsync)
-{
-	if (proving)
-	{
-		proofs++;
-		return;
-	}
-	if (AmCheckpointerProcess())
-		sa_fpw_checkpoint_write();
-	sa_write_pages(reln, fork, block, pages, nblocks, skipFsync);
-}
-
-SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
-SA_DEFINE_READ_ENTRY(table_read, sa_write_read)
-SA_DEFINE_STARTREAD_ENTRY(table_startread, sa_write_settle);
-
-static void
-table_close(SMgrRelation reln, ForkNumber fork)
-{
-	if (sa_barrier_closes(reln, fork))
-		return;
-	sa_segment_close(reln, fork);
-	mdclose(reln, fork);
-}
-
-/* Also in critical sections, with every buffer of the blocks gone. */
-static void
-table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, BlockNumber nblocks)
-{
-	if (!SmgrIsTemp(reln) && nblocks < old_blocks)
-	{
-		sa_pool_discard(saRelFile(reln), fork, nblocks);
-		sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
-	}
-	mdtruncate(reln, fork, old_blocks, nblocks);
-}
-
-static void
-table_unlink(SaRelFileBackend rel, ForkNumber fork, bool is_redo)
-{
-	if (!saUnlinkIsTemp(rel))
-	{
-		sa_pool_discard(saUnlinkRelFile(rel), fork, 0);
-		if (is_redo)
-			sa_doublewrite_forget(saUnlinkRelFile(rel), fork, 0);
-	}
-	mdunlink(rel, fork, is_redo);
-}
-
-static void
-drain_fork(SMgrRelation reln, ForkNumber fork)
-{
-	if (!SmgrIsTemp(reln))
-		sa_pool_drain_file(saRelFile(reln), fork, -1);
-}
-
-/*
- * With wal_level = minimal a commit makes new relations durable by
- * smgrdosyncall(): it has their buffers written, and for each fork that exists
- * calls the entry "immedsync", which need not come to us (see write.c).  The
- * question whether the fork exists comes between the two, so it drains.
- */
-static bool
-table_exists(SMgrRelation reln, ForkNumber fork)
-{
-	if (proving)
-	{
-		proofs++;
-		return false;
-	}
-	if (!XLogIsNeeded())
-		drain_fork(reln, fork);
-	return mdexists(reln, fork);
-}
-
-static void
-table_immedsync(SMgrRelation reln, ForkNumber fork)
-{
-	drain_fork(reln, fork);
-	mdimmedsync(reln, fork);
-}
-
-static void
-table_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks)
-{
-	if (proving)
-		proofs++;
-	else
-		sa_write_writeback(reln, fork, block, nblocks);
-}
-
-static int
-table_sync(const FileTag *tag, char *path)
-{
-	if (sa_fpw_is_ours(tag))
-		return sa_fpw_syncfiletag(tag, path);
-	sa_pool_drain_file(saTagRelFile(tag), tag->forknum, (int64) tag->segno);
-	return mdsyncfiletag(tag, path);
-}
-
-static int
-table_sync_unlink(const FileTag *tag, char *path)
-{
-	return sa_fpw_is_ours(tag) ? sa_fpw_unlinkfiletag(tag) : mdunlinkfiletag(tag, path);
-}
-
-/*
- * Do the server's calls come to us?  A compiler could have resolved the calls
- * through a table it knows to be constant.  The relation asked about cannot
- * exist, and a postmaster has no files yet: md.c must not get as far as
- * opening one.  So first comes a call that md.c would take for nothing to do,
- * then, if that came to us, the others.
- */
-static void
-prove_attached(void)
-{
-	SaRelFile	none = {0};
-	SaPageBuffer page = {0};
-	SMgrRelation reln;
-
-	saRelNumber(none) = 1;
-	reln = saOpenRelation(none);
-	proving = true;
-	smgrwriteback(reln, MAIN_FORKNUM, 0, 0);
-	if (proofs == 1)
-		smgrwrite(reln, MAIN_FORKNUM, 0, page.data, true);
-	if (proofs == 2)
-		smgrexists(reln, MAIN_FORKNUM);
-	proving = false;
-	smgrclose(reln);
-	if (proofs != 3)
-		sa_attach_failed("the server does not call through its storage manager table");
-}
-
-static void
-attach(void)
-{
-#ifndef SA_NO_ROW_FOR_THIS_MAJOR
-	static const SaSwap smgr[] = {
-		{SA_SMGR_write_pages, table_write},
-		{SA_SMGR_read_pages, table_read},
-		SA_STARTREAD_SWAP(table_startread)
-		{SA_SMGR_close, table_close},
-		{SA_SMGR_exists, table_exists},
-		{SA_SMGR_truncate, table_truncate},
-		{SA_SMGR_unlink, table_unlink},
-		{SA_SMGR_immedsync, table_immedsync},
-		{SA_SMGR_writeback, table_writeback},
-	};
-	static const SaSwap sync[] = {
-		{SA_SYNC_sync, table_sync},
-		{SA_SYNC_unlink, table_sync_unlink},
-	};
-
-	if (sa_attach(smgr, lengthof(smgr), sync, lengthof(sync)))
-		prove_attached();
-#else
-	(void) sa_attach(NULL, 0, NULL, 0);
-#endif
 }
 
 static void
@@ -440,7 +272,7 @@ _PG_init(void)
 #endif
 	sa_preloaded = true;
 	define_settings();
-	attach();
+	sa_entries_attach();
 	sa_interlock_register();
 	sa_guard_register();
 	sa_barrier_register(sa_write_let_go);

@@ -111,6 +111,7 @@
 typedef struct PoolShared
 {
 	pg_atomic_uint32 accepting;
+	pg_atomic_uint32 proven;	/* reads, truncations, removals come to us */
 	pg_atomic_uint64 tickets;	/* drawn so far; the next one's number */
 	pg_atomic_uint64 admitted;	/* tickets below this may take a slot */
 	pg_atomic_uint32 in_flight;
@@ -251,6 +252,22 @@ sa_pool_set_accepting(bool accepting)
 	/* the method may change next, and with it how files are opened */
 	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
 	pg_memory_barrier();
+}
+
+/*
+ * The server calls through its table for all that the pool depends on
+ * (entries.c).  Before a writer has found that, the pool takes nothing.
+ */
+void
+sa_pool_is_proven(void)
+{
+	pg_atomic_write_u32(&shared->proven, 1);
+}
+
+static bool
+takes_pages(void)
+{
+	return pg_atomic_read_u32(&shared->accepting) != 0 && pg_atomic_read_u32(&shared->proven) != 0;
 }
 
 /*
@@ -585,7 +602,7 @@ sa_pool_accept(const SaPageKey *key, const void *page)
 	bool		accepting;
 
 	HOLD_INTERRUPTS();
-	accepting = pg_atomic_read_u32(&shared->accepting) != 0;
+	accepting = takes_pages();
 	if (accepting)
 		sa_pool_put(key, page);
 	RESUME_INTERRUPTS();
@@ -1036,7 +1053,7 @@ sa_pool_status(SaPoolStatus *status)
 	status->slots = pool_slots();
 	status->used = pool_slots() == 0 ? 0 : (int) Min(slots_wanted(), pool_slots());
 	status->in_flight = pg_atomic_read_u32(&shared->in_flight);
-	status->accepting = pg_atomic_read_u32(&shared->accepting) != 0;
+	status->accepting = takes_pages();
 	SpinLockAcquire(&shared->mutex);
 	status->writers = shared->running;
 	status->io_uring = shared->io_uring;

@@ -78,6 +78,7 @@ typedef struct SaPoolStatus
 extern Size sa_pool_shmem_size(void);
 extern void sa_pool_shmem_init(void);
 extern void sa_pool_set_accepting(bool accepting);
+extern void sa_pool_is_proven(void);
 extern void sa_pool_status(SaPoolStatus *status);
 
 /* for those who hand over and read pages */

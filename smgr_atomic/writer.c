@@ -52,6 +52,7 @@
 #include "utils/wait_event.h"
 
 #include "doublewrite.h"
+#include "entries.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -560,6 +561,8 @@ sa_writer_main(Datum arg)
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
 
+	if (sa_entries_prove())
+		sa_pool_is_proven();
 	create_writer(true, sa_io_depth);
 	me->wait_event = saWaitEvent("SmgrAtomicWriterMain");
 	open_place();

@@ -100,6 +100,35 @@ for my $case ([ block_size => 16384, '16384 and 131072' ], [ segment_size => 655
 		"$setting $value: says why");
 }
 
+# ---- calls that a compiler has resolved, past the table ------------------------
+
+my %resolved = (
+	15 => [ 'read 9 mdread',    'truncate 13 mdtruncate', 'close 3 mdclose', 'unlink 6 mdunlink' ],
+	17 => [ 'read 10 mdreadv',  'truncate 14 mdtruncate', 'close 3 mdclose', 'unlink 6 mdunlink' ],
+	18 => [ 'read 11 mdreadv',  'startreadv 12 mdstartreadv', 'truncate 16 mdtruncate', 'close 3 mdclose', 'unlink 6 mdunlink' ]);
+$resolved{19} = $resolved{18};
+
+for my $case (@{ $resolved{$major} })
+{
+	my ($entry, $what) = split / /, $case, 2;
+
+	subtest "resolved: $entry" => sub {
+		my $position = start_faking("resolved $what", reverse @both);
+		my $why = qr/not attached to the server: the server does not call through its storage manager table for "$entry"/;
+
+		reach($node, 'off', 'found by a worker');
+		my $status = now($node);
+		like($status->{reason}, qr/^$why$/, 'reason');
+		is($status->{full_page_writes}, 'on', 'images stay on');
+		like(log_since($node, $position), qr/WARNING:  smgr_atomic: full_page_writes is on: $why/, 'the log says why');
+		$node->safe_psql('postgres', 'UPDATE t SET i = i + 1; CHECKPOINT; UPDATE t SET i = i - 1');
+		my $pool = fetch_row($node, 'SELECT * FROM smgr_atomic_pool');
+		is($pool->{accepted}, 0, 'the pool took nothing');
+		is($node->safe_psql('postgres', 'SELECT sum(i) FROM t'), 500500, 'nothing is lost');
+		$node->stop('immediate');
+	};
+}
+
 # what does no harm is only said
 my $position = start_faking('not_readonly');
 reach($node, 'active', 'not_readonly');

@@ -20,6 +20,8 @@
  *	  NAME N		the server's internal setting NAME has the value N
  *	  take_over		"close" of the storage manager table is taken over, by
  *					a function that calls the one it found there
+ *	  resolved N F	entry N of the storage manager table is function F of the
+ *					server all the same, as if a compiler had resolved the call
  */
 #define _GNU_SOURCE
 #include "postgres.h"
@@ -30,6 +32,7 @@
 #include <unistd.h>
 
 #include "fmgr.h"
+#include "storage/ipc.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 
@@ -153,17 +156,18 @@ mprotect(void *start, size_t length, int protection)
 	return next(start, length, protection);
 }
 
-static void (*previous) (void *reln, int fork);
-
-static void
-forward(void *reln, int fork)
+typedef struct Store
 {
-	previous(reln, fork);
-}
+	int			entry;
+	void	   *value;
+	void	   *old;
+} Store;
 
+/* Store a value into an entry of the storage manager table. */
 static int
-take_over(struct dl_phdr_info *info, size_t size, void *arg)
+store(struct dl_phdr_info *info, size_t size, void *arg)
 {
+	Store	   *s = arg;
 	uintptr_t	page_size = (uintptr_t) sysconf(_SC_PAGESIZE);
 
 	for (int i = 0; i < info->dlpi_phnum; i++)
@@ -175,13 +179,47 @@ take_over(struct dl_phdr_info *info, size_t size, void *arg)
 			continue;
 		table = find_table((void **) TYPEALIGN(sizeof(void *), info->dlpi_addr + ph->p_vaddr),
 						   ph->p_memsz / sizeof(void *));
-		previous = (void (*) (void *, int)) table[ENTRY_OF_CLOSE];
-		if (mprotect((void *) ((uintptr_t) (table + ENTRY_OF_CLOSE) & ~(page_size - 1)), page_size,
+		s->old = table[s->entry];
+		if (mprotect((void *) ((uintptr_t) (table + s->entry) & ~(page_size - 1)), page_size,
 					 PROT_READ | PROT_WRITE) != 0)
 			elog(FATAL, "fake_program: mprotect: %m");
-		table[ENTRY_OF_CLOSE] = (void *) forward;
+		table[s->entry] = s->value;
 	}
 	return 1;
+}
+
+static void (*previous) (void *reln, int fork);
+
+static void
+forward(void *reln, int fork)
+{
+	previous(reln, fork);
+}
+
+static void
+take_over(void)
+{
+	Store		s = {ENTRY_OF_CLOSE, (void *) forward, NULL};
+
+	dl_iterate_phdr(store, &s);
+	previous = (void (*) (void *, int)) s.old;
+}
+
+/* After everybody has looked at the table in the postmaster. */
+static shmem_startup_hook_type previous_startup = NULL;
+
+static void
+resolve(void)
+{
+	char		function[64] = "";
+	Store		s = {0};
+
+	if (previous_startup)
+		previous_startup();
+	if (sscanf(fake(), "resolved %d %63s", &s.entry, function) != 2)
+		elog(FATAL, "fake_program: resolve what?");
+	s.value = dlsym(RTLD_DEFAULT, function);
+	dl_iterate_phdr(store, &s);
 }
 
 static void
@@ -208,8 +246,16 @@ _PG_init(void)
 	char		name[64];
 	int			value;
 
-	if (sscanf(what, "%63[a-z_] %d", name, &value) == 2)
+	if (strncmp(what, "resolved ", 9) == 0)
+	{
+		/* not by its name: other programs that the library is loaded into have no such variable */
+		shmem_startup_hook_type *hook = dlsym(RTLD_DEFAULT, "shmem_startup_hook");
+
+		previous_startup = *hook;
+		*hook = resolve;
+	}
+	else if (sscanf(what, "%63[a-z_] %d", name, &value) == 2)
 		set_setting(name, value);
 	if (strcmp(what, "take_over") == 0)
-		dl_iterate_phdr(take_over, NULL);
+		take_over();
 }
