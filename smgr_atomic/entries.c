@@ -26,6 +26,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -127,17 +128,19 @@ drain_fork(SMgrRelation reln, ForkNumber fork)
 }
 
 /*
- * With wal_level = minimal a commit makes new relations durable by
- * smgrdosyncall(): it has their buffers written, and for each fork that exists
- * calls the entry "immedsync", which need not come to us (see write.c).  The
- * question whether the fork exists comes between the two, so it drains.
+ * With wal_level = minimal a commit makes the relations that it has created
+ * durable by smgrdosyncall(): it has their buffers written, and for each fork
+ * that exists calls the entry "immedsync", which need not come to us (see
+ * write.c).  The question whether the fork exists comes between the two, so it
+ * drains.  It is asked again when a transaction has ended and its relations are
+ * removed: not then, their pages may be waiting for the space that this gives.
  */
 static bool
 table_exists(SMgrRelation reln, ForkNumber fork)
 {
 	if (is_proof(SA_SMGR_exists))
 		return false;
-	if (!XLogIsNeeded())
+	if (!XLogIsNeeded() && IsTransactionState())
 		drain_fork(reln, fork);
 	return mdexists(reln, fork);
 }
