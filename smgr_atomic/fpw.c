@@ -425,8 +425,6 @@ method_for_recovery(const StartInfo *info, const char *reason)
 		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &decision);
 	if (sa_attached() && !decision.safe)
 		decide_by_storage(SA_MODE_DIRECT, false, &decision);
-	if (sa_attached() && !decision.safe && !decision.transient && !info->images)
-		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &decision);
 	if (decision.safe)
 		return decision.method;
 	if (decision.transient)
