@@ -149,6 +149,6 @@ print "\n| pages a second | 1 process | 4 processes, one file | 4 processes, a f
 for my $method (qw(plain direct writethrough))
 {
 	chdir '/mnt' or die "/mnt: $!";
-	my @rates = map { run("/work/writers $method $_ 5") =~ s/\s+$//r } 'one 1', 'one 4', 'many 4';
+	my @rates = map { run("/outside/writers $method $_ 5") =~ s/\s+$//r } 'one 1', 'one 4', 'many 4';
 	print "| $method | ", join(' | ', @rates), " |\n";
 }

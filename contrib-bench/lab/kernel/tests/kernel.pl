@@ -46,7 +46,7 @@ for my $program (qw(calls race ops stream))
 
 # ---- in a kernel -------------------------------------------------------------
 
-my @uml = ("$lab/uml", '--kernel', $kernel, '--bind', "$work:/work", '--memory', '1200M');
+my @uml = ("$lab/uml", '--kernel', $kernel, '--bind', "$work:/outside", '--memory', '1200M');
 
 # Runs a script in the kernel; returns status and output.
 sub boot
@@ -102,9 +102,9 @@ sub new_disk
 sub programs
 {
 	my ($device, @mkfs) = @_;
-	return "mkfs.xfs -q -f @mkfs $device; mount $device /mnt; cd /mnt; /work/calls; /work/race $seconds;"
+	return "mkfs.xfs -q -f @mkfs $device; mount $device /mnt; cd /mnt; /outside/calls; /outside/race $seconds;"
 	  . " cd /; umount /mnt; mount -o allocsize=4096 $device /mnt; cd /mnt;"
-	  . " for seed in 1 2 3; do /work/ops \$seed $operations; done";
+	  . " for seed in 1 2 3; do /outside/ops \$seed $operations; done";
 }
 
 my @hardware = ('--append', 'scsi_debug.atomic_wr=1 scsi_debug.dev_size_mb=400 scsi_debug.delay=0');
@@ -117,8 +117,8 @@ report('XFS on a device with atomic writes',
 report('XFS with blocks of 1 KiB',
 	boot(programs('/dev/sda', '-b', 'size=1024'), @hardware));
 report('filesystems that do not know the flag',
-	boot("mkfs.ext4 -q -F /dev/sda; mount /dev/sda /mnt; cd /mnt; /work/calls --refused;"
-		  . ' cd /tmp; /work/calls --refused',
+	boot("mkfs.ext4 -q -F /dev/sda; mount /dev/sda /mnt; cd /mnt; /outside/calls --refused;"
+		  . ' cd /tmp; /outside/calls --refused',
 		@hardware));
 
 # ---- a kernel that is killed ---------------------------------------------------
@@ -139,9 +139,9 @@ sub killed
 		# "s": every write of the disk waits for the host's, which takes time
 		{ exec @uml, '--append', "ubdas=$disk", '--pid-file', $pidfile, '--', 'bash', '-c',
 		  "export RWF_WRITETHROUGH=$flag; mount /dev/ubda /mnt;"
-		  . " for n in 0 1 2 3; do /work/stream $method /mnt/file \$n > /run/\$n & done;"
+		  . " for n in 0 1 2 3; do /outside/stream $method /mnt/file \$n > /run/\$n & done;"
 		  . ' for n in 0 1 2 3; do until grep -q streaming /run/$n; do sleep 0.1; done; done;'
-		  . ' touch /work/streaming; wait'; }
+		  . ' touch /outside/streaming; wait'; }
 		POSIX::_exit(127);
 	}
 	for (1 .. 1200)
@@ -157,14 +157,14 @@ sub killed
 	waitpid $pid, 0;
 
 	my ($status, @lines) =
-	  boot('mount /dev/ubda /mnt; /work/stream check /mnt/file', '--disk', $disk);
+	  boot('mount /dev/ubda /mnt; /outside/stream check /mnt/file', '--disk', $disk);
 	my ($written, $torn) = "@lines" =~ /written (\d+) torn (\d+)/;
 	die "@lines" unless defined $torn;
 	return ($written, $torn);
 }
 
 my ($status, @lines) =
-  boot('mkfs.xfs -q -f -b size=1024 /dev/ubda; mount /dev/ubda /mnt; /work/stream make /mnt/file; umount /mnt',
+  boot('mkfs.xfs -q -f -b size=1024 /dev/ubda; mount /dev/ubda /mnt; /outside/stream make /mnt/file; umount /mnt',
 	'--disk', $disk);
 is($status, 0, 'a file laid out to tear') or diag @lines;
 rename $disk, "$work/prepared" or die "rename: $!";

@@ -42,7 +42,7 @@ sub uml_command
 {
 	my ($script, @options) = @_;
 	return (
-		"$lab/uml", '--kernel', $kernel, '--bind', "$top:/smgr_atomic", '--bind', "$work:/work",
+		"$lab/uml", '--kernel', $kernel, '--bind', "$top:/smgr_atomic", '--bind', "$work:/outside",
 		'--memory', '1500M', '--timeout', 1800, '--disk', $disk, '--append',
 		'scsi_debug.atomic_wr=1 scsi_debug.dev_size_mb=200 scsi_debug.delay=0',
 		@options, '--', 'bash', '-c',
