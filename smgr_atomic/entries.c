@@ -78,7 +78,6 @@ read_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page)
 	return is_proof(SA_SMGR_read_pages) || sa_write_read(reln, fork, block, page);
 }
 
-
 SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
 SA_DEFINE_READ_ENTRY(table_read, read_page)
 SA_DEFINE_STARTREAD_ENTRY(table_startread, is_proof, sa_write_settle);
