@@ -31,6 +31,7 @@ END
 	{
 		system('fusermount3', '-q', '-u', "$work/raw");
 		system($tool, 'remove', $_) for "$work/fs", "$work/fs2";
+		system("$lab/volume", 'remove', "$work/limited");
 		system('rm', '-rf', $work);
 	}
 	$? = $status;
@@ -76,6 +77,13 @@ sub get
 	my $bytes;
 	my $n = sysread $fh, $bytes, $length;
 	return defined $n ? $bytes : undef;
+}
+
+sub slurp_line
+{
+	my ($path) = @_;
+	open my $fh, '<', $path or die "$path: $!";
+	return scalar(<$fh>) =~ s/\s+$//r;
 }
 
 sub sync_file
@@ -210,5 +218,30 @@ ok(!-e "$mount.power", 'nothing is left');
 run_ok("$tool create $work/fs2 --from $work/golden.img -- --seed $seed >/dev/null");
 is(get("$work/fs2/file", 0, 4096), 'n' x 4096, 'a clean removal loses nothing');
 run_ok($tool, 'remove', "$work/fs2");
+
+# ---- limits of a loop device outlive it ----------------------------------------
+
+SKIP:
+{
+	my ($limits) = grep { -e } '/sys/fs/cgroup/blkio/blkio.throttle.write_iops_device';
+	skip 'no block throttle of cgroup v1 here', 4 unless $limits;
+
+	my $limit_of = sub {
+		my ($number) = map { slurp_line("/sys/block/$_/dev") } $_[0] =~ m{([^/]+)$};
+		open my $fh, '<', $limits or die "$limits: $!";
+		return join '', map { /^\Q$number\E (\d+)/ ? $1 : () } <$fh>;
+	};
+	my ($device) = `$lab/volume create $work/limited --size 300M` =~ /^device=(.*)$/m;
+	system("$lab/volume", 'throttle', "$work/limited", '--iops', 1);
+	is($limit_of->($device), 1, 'a limit');
+	system('umount', "$work/limited") == 0 && system('losetup', '-d', $device) == 0 or die 'could not detach';
+	is($limit_of->($device), 1, 'the kernel keeps it when the device has gone');
+	my $again = `losetup --find --show $work/limited.img` =~ s/\s+$//r;
+	is($again, $device, 'the next one has the same device');
+	system("$lab/volume", 'unthrottle', $again);
+	is($limit_of->($again), '', 'and can be freed of it');
+	system('losetup', '-d', $again);
+	system("$lab/volume", 'remove', "$work/limited");
+}
 
 done_testing();
