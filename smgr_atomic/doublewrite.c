@@ -6,7 +6,9 @@
  * The strategy for storage without an atomic unit.  A batch of pages that a
  * writer has claimed from the pool is written to the journal (journal.c has
  * its layout), in one write that is durable when it returns; then the pages are
- * written to their places, plainly.  A page that tears there has a whole copy.
+ * written to their places, plainly, through the page cache: who reads them
+ * again soon finds them there, as in stock.  A page that tears when the kernel
+ * writes it back has a whole copy.
  *
  * The rules, each of which the model in tests/ has been run without:
  *
@@ -38,11 +40,16 @@
  * keeps its file, empty, until after the next checkpoint, so that its name does
  * not come back before the window is void.
  *
+ * Retiring takes as long as writing back what is in the page cache of these
+ * files, so a worker of its own (retirer.c) does it when half of the ring is
+ * in use; it never has more dirty pages of ours than the ring has room for.
+ * Who finds the ring full does it too: nobody waits for the worker.
+ *
  * The file is opened by the postmaster at start (or not at all until the next
  * one) and inherited by every process.
  *
  * Locks
- *	  lock			ring, keys, open, counters
+ *	  lock			ring, keys, open, retirer
  *	  retire_lock	held through a retirement, also protects the superblock;
  *					taken before lock.  Files are synced while holding it.
  * A process that waits for room or for a void has nothing reserved itself, so
@@ -74,6 +81,7 @@
 #include "writebehind.h"
 
 #define WAIT_MS 1000
+#define RETIRE_AT (SA_JOURNAL_SECTIONS / 2) /* sections in use */
 #define MAX_WRITE_TRIES 1000
 
 typedef struct DoublewriteShared
@@ -83,6 +91,7 @@ typedef struct DoublewriteShared
 	ConditionVariable progress; /* pages were placed, or sections retired */
 	bool		available;		/* set at start: the file is open in every process */
 	bool		open;
+	Latch	   *retirer;		/* NULL = it does not run */
 	SaJournalSuper super;
 	SaRing		ring;
 } DoublewriteShared;
@@ -498,6 +507,21 @@ StaticAssertDecl(offsetof(SaJournalKey, fork) == sizeof(SaRelFile),
 				 "identity of a relation: tablespace, database, relation");
 StaticAssertDecl(SA_JOURNAL_BLOCK == BLCKSZ, "the page journal is made for 8 kB pages");
 
+/* Is it time to make room?  Caller holds the lock. */
+static bool
+retires_early(void)
+{
+	return shared->ring.live >= RETIRE_AT && sa_ring_retirable(&shared->ring) > 0;
+}
+
+/* Caller holds the lock. */
+static void
+wake_retirer(void)
+{
+	if (shared->retirer != NULL && retires_early())
+		SetLatch(shared->retirer);
+}
+
 /*
  * Reserve room for the pages of these slots, which are in flight.  After
  * SA_RESERVED, sa_doublewrite_write() and then sa_doublewrite_placed() for each
@@ -517,6 +541,8 @@ sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place)
 		result = SA_RESERVED_FULL;
 	for (int i = 0; i < count && result == SA_RESERVED; i++)
 		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);
+	if (result == SA_RESERVED && place->first_key == 0)
+		wake_retirer();			/* a section begins: the one before takes no more */
 	LWLockRelease(shared->lock);
 	return result;
 }
@@ -566,6 +592,15 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	write_blocks(iov, count + 1, place->offset);
 }
 
+/* The retirer's latch, or NULL when it ends. */
+void
+sa_doublewrite_set_retirer(Latch *latch)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->retirer = latch;
+	LWLockRelease(shared->lock);
+}
+
 /*
  * So many pages of a section have been written to their place, or are in the
  * pool again without having been.
@@ -573,10 +608,16 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 void
 sa_doublewrite_placed(int section, int count)
 {
+	bool		complete;
+
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	sa_ring_done(&shared->ring, section, count);
+	complete = shared->ring.sections[section].outstanding == 0;
+	if (complete)
+		wake_retirer();
 	LWLockRelease(shared->lock);
-	ConditionVariableBroadcast(&shared->progress);
+	if (complete)
+		ConditionVariableBroadcast(&shared->progress);
 }
 
 /*
@@ -621,6 +662,29 @@ retire(void)
 	return count > 0;
 }
 
+/* Retirer: retire if half of the ring is in use.  False if there was nothing to do. */
+bool
+sa_doublewrite_retire_early(void)
+{
+	bool		due;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	due = shared->available && retires_early();
+	LWLockRelease(shared->lock);
+	return due && retire();
+}
+
+static bool
+is_full(void)
+{
+	bool		full;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	full = shared->ring.live == SA_JOURNAL_SECTIONS;
+	LWLockRelease(shared->lock);
+	return full;
+}
+
 /*
  * Wait until there may be room for another batch.  The caller has nothing
  * reserved.
@@ -629,7 +693,7 @@ void
 sa_doublewrite_make_room(void)
 {
 	ConditionVariablePrepareToSleep(&shared->progress);
-	if (!retire())
+	if (is_full() && !retire() && is_full())
 		(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
 	ConditionVariableCancelSleep();
 }
@@ -664,8 +728,13 @@ sa_doublewrite_void(void)
 	sa_ring_seal(&shared->ring);
 	end = shared->ring.next_sequence;
 	LWLockRelease(shared->lock);
+	ConditionVariablePrepareToSleep(&shared->progress);
 	while (window_reaches_before(end))
-		sa_doublewrite_make_room();
+	{
+		if (!retire())
+			(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
+	}
+	ConditionVariableCancelSleep();
 }
 
 /*

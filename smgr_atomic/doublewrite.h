@@ -8,6 +8,8 @@
 #ifndef SMGR_ATOMIC_DOUBLEWRITE_H
 #define SMGR_ATOMIC_DOUBLEWRITE_H
 
+#include "storage/latch.h"
+
 #include "compat.h"
 #include "journal.h"
 
@@ -39,6 +41,10 @@ extern SaReserved sa_doublewrite_reserve(const int *slots, int count, SaRingPlac
 extern void sa_doublewrite_make_room(void);
 extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
 extern void sa_doublewrite_placed(int section, int count);
+
+/* for the retirer */
+extern void sa_doublewrite_set_retirer(Latch *latch);
+extern bool sa_doublewrite_retire_early(void);
 
 /* for those who shorten or remove files, or let others do it */
 extern void sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block);

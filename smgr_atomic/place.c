@@ -1,12 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * place.c
- *	  The atomic write in place, many at a time through io_uring, or one at a
- *	  time with pwritev2() where io_uring is refused.
+ *	  The write in place: atomic ones many at a time through io_uring, or one
+ *	  at a time with pwritev2() where io_uring is refused.
  *
  * Both send the same thing: one request of a power of two of pages, naturally
  * aligned, from one buffer, with RWF_ATOMIC.  io_uring takes the flag in
  * rw_flags of IORING_OP_WRITE (io_uring/rw.c, io_prep_rw).
+ *
+ * Writes that go no further than the page cache are a copy in memory: they are
+ * made at once, because on ext4 io_uring would hand each to a thread.
  *
  * A ring belongs to the process that opened it, but its requests outlive the
  * process: the kernel does not wait for them when it is killed (io_uring/
@@ -38,7 +41,7 @@
 static struct io_uring ring;
 static bool ring_open = false;
 
-/* without a ring: requests done, not yet handed back */
+/* a request written at once, not yet handed back */
 static SaRequest *finished = NULL;
 
 /* Lock the rings' lock; returns an open file that holds it, or -errno. */
@@ -135,13 +138,14 @@ write_now(const SaRequest *request)
 
 /*
  * Start a request.  The caller keeps no more than depth under way, and its
- * descriptor open until the call returns.  If the ring takes no more, the
- * request is written at once.
+ * descriptor open until the call returns.  If the request needs no ring, or it
+ * takes no more, the request is written at once, and must be finished before
+ * the next one is started.
  */
 void
 sa_place_start(SaRequest *request)
 {
-	struct io_uring_sqe *sqe = ring_open ? io_uring_get_sqe(&ring) : NULL;
+	struct io_uring_sqe *sqe = ring_open && !request->page_cache ? io_uring_get_sqe(&ring) : NULL;
 	int			rc;
 
 	INSTR_TIME_SET_CURRENT(request->started);

@@ -26,6 +26,7 @@ typedef struct SaRequest
 	void	   *data;			/* aligned, page_count * BLCKSZ bytes */
 	void	   *staging;		/* this request's own buffer */
 	int			flags;			/* of pwritev2() */
+	bool		page_cache;		/* goes no further than the page cache */
 	int			file;			/* index of the file, for messages */
 	int			section;		/* of the page journal; -1 = not in it */
 	instr_time	started;

@@ -40,6 +40,7 @@
 #include "place.h"
 #include "segment.h"
 #include "smgr_atomic.h"
+#include "retirer.h"
 #include "stats.h"
 #include "write.h"
 #include "writebehind.h"
@@ -179,10 +180,12 @@ register_workers(void)
 	int			writers = sa_write_behind_size > 0 ? sa_writers : 0;
 	char		value[32];
 
-	snprintf(value, sizeof(value), "%d", max_worker_processes + writers + 1);
+	snprintf(value, sizeof(value), "%d", max_worker_processes + writers + (writers > 0) + 1);
 	SetConfigOption("max_worker_processes", value, PGC_POSTMASTER, PGC_S_OVERRIDE);
 	sa_driver_register();
 	sa_writer_register(writers);
+	if (writers > 0)
+		sa_retirer_register();
 }
 
 static void

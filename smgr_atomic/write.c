@@ -133,6 +133,13 @@ sa_write_flags(SaWriteMethod method)
 	return RWF_ATOMIC;
 }
 
+/* Flags of open() for a method, beside O_RDWR: through the page cache or not. */
+int
+sa_write_open_flags(SaWriteMethod method)
+{
+	return method == SA_WRITE_DIRECT ? O_DIRECT : 0;
+}
+
 static void
 make_key(SaPageKey *key, SMgrRelation reln, ForkNumber fork, BlockNumber block)
 {
@@ -288,8 +295,7 @@ static void
 write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
 		   bool skipFsync, SaWriteMethod method)
 {
-	SaSegment  *segment = sa_segment_get(reln, fork, block,
-										 method == SA_WRITE_THROUGH ? 0 : O_DIRECT,
+	SaSegment  *segment = sa_segment_get(reln, fork, block, sa_write_open_flags(method),
 										 method != SA_WRITE_DOUBLE);
 	SaPageKey	key;
 	instr_time	start,
@@ -385,7 +391,8 @@ sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
 
 /*
  * Table entry "writeback": a page written directly has left the page cache
- * already, so there is nothing to start.
+ * already, and one that went through the page journal is on its way, which is
+ * made durable before much has gathered; so there is nothing to start.
  */
 void
 sa_write_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks)

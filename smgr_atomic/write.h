@@ -24,6 +24,7 @@ extern void sa_write_shmem_init(void);
 extern void sa_write_set_method(SaWriteMethod method, int writethrough_flag);
 extern SaWriteMethod sa_write_method(void);
 extern int	sa_write_flags(SaWriteMethod method);
+extern int	sa_write_open_flags(SaWriteMethod method);
 extern void sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 						   const void **pages, BlockNumber nblocks, bool skipFsync);
 extern bool sa_write_read(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page);

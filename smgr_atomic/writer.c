@@ -161,7 +161,7 @@ open_file(const SaPageKey *key, int segno)
 	sa_segment_path(key->rel, key->fork, segno, file->path);
 
 	ReserveExternalFD();
-	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | (file->method == SA_WRITE_THROUGH ? 0 : O_DIRECT));
+	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | sa_write_open_flags(file->method));
 	rc = file->fd < 0 ? -errno : sa_probe_limits(file->fd, &limits);
 	if (rc != 0)
 	{
@@ -172,7 +172,7 @@ open_file(const SaPageKey *key, int segno)
 				 errdetail("A page that was accepted for it cannot be written.")));
 	}
 	if (file->method == SA_WRITE_DOUBLE)
-		file->unit_max = SA_REQUEST_PAGES * BLCKSZ;
+		file->unit_max = BLCKSZ;	/* the page cache gains nothing from larger ones */
 	else
 		file->unit_max = limits.unit_max_opt >= BLCKSZ ? limits.unit_max_opt : limits.unit_max;
 	return me->file_count++;
@@ -257,6 +257,7 @@ start_request(void)
 	request->fd = me->files[file].fd;
 	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	request->flags = sa_write_flags(me->files[file].method);
+	request->page_cache = me->files[file].method == SA_WRITE_DOUBLE;
 	request->section = me->section;
 	request->page_count = request_size(me->files[file].unit_max);
 	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));
