@@ -104,7 +104,7 @@
 
 #define LATENCY_BUCKETS 40		/* bucket i: below 2^i microseconds */
 #define WAIT_MS 1000			/* a wait looks again at least this often */
-#define WAKE_PAGES 64			/* so many queued pages end a writer's nap */
+#define WAKE_PAGES 128			/* so many queued pages end a writer's nap */
 #define WAIT_QUEUES 32			/* those who wait are spread over so many */
 #define NO_NUMBER PG_UINT64_MAX
 
@@ -117,6 +117,7 @@ typedef struct PoolShared
 	pg_atomic_uint32 in_flight;
 	pg_atomic_uint32 hand;		/* word where the next claim begins */
 	pg_atomic_uint32 free_hint; /* word where the next search for a slot begins */
+	pg_atomic_uint32 hurry;		/* somebody waits: writers should not gather pages */
 	pg_atomic_uint64 forget_generation;
 	ConditionVariable turn[WAIT_QUEUES];	/* by ticket: it was admitted */
 	ConditionVariable done[WAIT_QUEUES];	/* by slot: its page has left, or was queued again */
@@ -423,6 +424,23 @@ wake_writer(bool naps)
 		SetLatch(latch);
 }
 
+static uint64
+wake_pages(void)
+{
+	return Min(WAKE_PAGES, pool_slots() / 8);
+}
+
+/*
+ * Writer: is it worth a batch, or should more pages gather first?  They should
+ * not if somebody waits, for a page or for a slot.
+ */
+bool
+sa_pool_has_many(void)
+{
+	return slots_wanted() >= pg_atomic_read_u32(&shared->in_flight) + wake_pages() ||
+		pg_atomic_read_u32(&shared->hurry) != 0;
+}
+
 /*
  * A page was queued.  If all writers sleep one must be woken; if one naps or
  * works it will see the page, unless so many have gathered that it should now.
@@ -432,7 +450,7 @@ wake_writer(bool naps)
 static void
 page_was_queued(void)
 {
-	bool		many = slots_wanted() % WAKE_PAGES == 0;
+	bool		many = slots_wanted() % wake_pages() == 0;
 
 	pg_memory_barrier();
 	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
@@ -464,6 +482,7 @@ wait_on(ConditionVariable *cv)
 		ConditionVariablePrepareToSleep(cv);
 		return;
 	}
+	pg_atomic_write_u32(&shared->hurry, 1);
 	wake_writer(true);
 	(void) ConditionVariableTimedSleep(cv, WAIT_MS, wait_event_pool);
 }
@@ -911,6 +930,8 @@ sa_pool_claim(int *claimed, int max)
 		LWLockRelease(lock_of(hash));
 	}
 	pg_atomic_fetch_add_u32(&shared->in_flight, count);
+	if (count < max)
+		pg_atomic_write_u32(&shared->hurry, 0); /* all that was waited for is claimed */
 	return count;
 }
 

@@ -103,6 +103,7 @@ extern int	sa_pool_writer_enter(Latch *latch);
 extern void sa_pool_writer_leave(int number);
 extern void sa_pool_writer_rests(int number, SaRest rest);
 extern bool sa_pool_has_queued(void);
+extern bool sa_pool_has_many(void);
 extern void sa_pool_report_io(bool io_uring, int error);
 
 #define SA_ANY_FORK InvalidForkNumber

@@ -65,7 +65,7 @@
 #define FILES 64
 #define CLAIM_MAX 256
 #define MAX_DEPTH 256
-#define NAP_MS 10
+#define NAP_MS 20
 #define MAX_IDLE_NAPS 100
 #define NO_SPACE_PAUSE_US 200000
 #define QUICK_RETRIES 256
@@ -417,7 +417,17 @@ claim_batch(void)
 }
 
 /*
- * Write until the pool has nothing queued or the process is told something, or
+ * A batch for the page journal costs a flush, in whose way the flushes of WAL
+ * stand too.  So after one, pages gather for a nap unless there are many.
+ */
+static bool
+should_gather(void)
+{
+	return me->section >= 0 && me->batch_next == me->batch_count && !sa_pool_has_many();
+}
+
+/*
+ * Write until the pool has nothing, or not enough, queued or the process is told something, or
  * once if !all.  An error in here would leave slots in flight for ever, so it is
  * a PANIC.
  */
@@ -442,7 +452,8 @@ write_batches(bool all)
 				finish_requests(true);
 			start_request();
 			finish_requests(false);
-			stop = !all || ShutdownRequestPending || ConfigReloadPending || InterruptPending;
+			stop = !all || ShutdownRequestPending || ConfigReloadPending || InterruptPending ||
+				should_gather();
 		}
 		if (me->batch_next < me->batch_count)
 		{
