@@ -41,9 +41,14 @@
  * not come back before the window is void.
  *
  * Retiring takes as long as writing back what is in the page cache of these
- * files, so a worker of its own (retirer.c) does it when half of the ring is
- * in use; it never has more dirty pages of ours than the ring has room for.
- * Who finds the ring full does it too: nobody waits for the worker.
+ * files, so a worker of its own (retirer.c) does it ahead of need.  It has the
+ * kernel write back the pages of each section as soon as the section is
+ * complete, with no more than smgr_atomic.io_depth of them under way, because
+ * all that an fdatasync() finds goes to the device at once, and WAL waits
+ * behind it.  When no such section is left and half of the ring is in use, it
+ * retires them.  So no more pages of ours are dirty in the page cache than the
+ * ring has room for.  Who finds the ring full retires too: nobody waits for
+ * the worker.
  *
  * The file is opened by the postmaster at start (or not at all until the next
  * one) and inherited by every process.
@@ -74,6 +79,7 @@
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/memutils.h"
 
 #include "doublewrite.h"
 #include "journalfile.h"
@@ -507,18 +513,11 @@ StaticAssertDecl(offsetof(SaJournalKey, fork) == sizeof(SaRelFile),
 				 "identity of a relation: tablespace, database, relation");
 StaticAssertDecl(SA_JOURNAL_BLOCK == BLCKSZ, "the page journal is made for 8 kB pages");
 
-/* Is it time to make room?  Caller holds the lock. */
-static bool
-retires_early(void)
-{
-	return shared->ring.live >= RETIRE_AT && sa_ring_retirable(&shared->ring) > 0;
-}
-
-/* Caller holds the lock. */
+/* A section may be complete.  Caller holds the lock. */
 static void
 wake_retirer(void)
 {
-	if (shared->retirer != NULL && retires_early())
+	if (shared->retirer != NULL && sa_ring_retirable(&shared->ring) > 0)
 		SetLatch(shared->retirer);
 }
 
@@ -662,6 +661,125 @@ retire(void)
 	return count > 0;
 }
 
+/* ---- the retirer ---- */
+
+/*
+ * Copy the keys of the oldest complete section that ends after *sequence, which
+ * then becomes its end.  Returns how many; 0 = there is none.
+ */
+static uint32
+copy_complete_section(uint64 *sequence, SaJournalKey *copy)
+{
+	uint32		count = 0;
+	int			complete;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	complete = sa_ring_retirable(&shared->ring);
+	for (int i = 0; i < complete && count == 0; i++)
+	{
+		int			section = sa_ring_section(&shared->ring, i);
+
+		if (shared->ring.sections[section].end_sequence <= *sequence)
+			continue;
+		*sequence = shared->ring.sections[section].end_sequence;
+		count = shared->ring.sections[section].pages;
+		memcpy(copy, section_keys(section), count * sizeof(SaJournalKey));
+	}
+	LWLockRelease(shared->lock);
+	return count;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const SaJournalKey *x = a;
+	const SaJournalKey *y = b;
+	int			order = memcmp(x, y, offsetof(SaJournalKey, block));
+
+	return order != 0 ? order : x->block < y->block ? -1 : x->block > y->block;
+}
+
+static bool
+same_file(const SaJournalKey *a, const SaJournalKey *b)
+{
+	return memcmp(a, b, offsetof(SaJournalKey, block)) == 0 &&
+		a->block / (BlockNumber) RELSEG_SIZE == b->block / (BlockNumber) RELSEG_SIZE;
+}
+
+/* An error is reported to one descriptor only, so it must not be passed over. */
+static void
+write_back_page(int fd, const SaJournalKey *key, unsigned int flags)
+{
+	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+	char		path[MAXPGPATH];
+	int			rc;
+
+	do
+		rc = sync_file_range(fd, offset, BLCKSZ, flags);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return;
+	sa_journal_segment_path(key, path);
+	ereport(PANIC,
+			(errcode_for_file_access(),
+			 errmsg("could not write back block %u in file \"%s\": %m", key->block, path),
+			 errdetail("The page was in the page cache only; WAL and the page journal have it."),
+			 errhint("Recovery will write it again. Check the device and the kernel log.")));
+}
+
+/* Pages of one file, in order, each at most once. */
+static void
+write_back_file(const SaJournalKey *page_keys, uint32 count)
+{
+	const unsigned int done = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+	char		path[MAXPGPATH];
+	int			fd;
+
+	if (page_keys[0].relation == 0)
+		return;					/* void by now */
+	sa_journal_segment_path(&page_keys[0], path);
+	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
+	if (fd < 0)
+		return;					/* retire() will say why, if it has to */
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
+	for (uint32 i = 0; i < count + sa_io_depth; i++)
+	{
+		if (i >= (uint32) sa_io_depth)
+			write_back_page(fd, &page_keys[i - sa_io_depth], done);
+		if (i < count)
+			write_back_page(fd, &page_keys[i], SYNC_FILE_RANGE_WRITE);
+	}
+	pgstat_report_wait_end();
+	close(fd);
+}
+
+/*
+ * Retirer: have the pages of the oldest complete section written back that was
+ * not yet, *sequence being the end of the last one that was.  False if there is
+ * none.
+ */
+bool
+sa_doublewrite_write_back(uint64 *sequence)
+{
+	static SaJournalKey *page_keys = NULL;
+	uint32		count;
+	uint32		next;
+
+	if (!shared->available)
+		return false;
+	if (page_keys == NULL)
+		page_keys = MemoryContextAlloc(TopMemoryContext, section_blocks() * sizeof(SaJournalKey));
+	count = copy_complete_section(sequence, page_keys);
+	qsort(page_keys, count, sizeof(SaJournalKey), compare_keys);
+	for (uint32 first = 0; first < count; first = next)
+	{
+		for (next = first + 1; next < count && same_file(&page_keys[first], &page_keys[next]);)
+			next++;
+		write_back_file(page_keys + first, next - first);
+	}
+	return count > 0;
+}
+
 /* Retirer: retire if half of the ring is in use.  False if there was nothing to do. */
 bool
 sa_doublewrite_retire_early(void)
@@ -669,10 +787,12 @@ sa_doublewrite_retire_early(void)
 	bool		due;
 
 	LWLockAcquire(shared->lock, LW_SHARED);
-	due = shared->available && retires_early();
+	due = shared->available && shared->ring.live >= RETIRE_AT;
 	LWLockRelease(shared->lock);
 	return due && retire();
 }
+
+/* ---- making room ---- */
 
 static bool
 is_full(void)

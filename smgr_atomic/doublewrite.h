@@ -44,6 +44,7 @@ extern void sa_doublewrite_placed(int section, int count);
 
 /* for the retirer */
 extern void sa_doublewrite_set_retirer(Latch *latch);
+extern bool sa_doublewrite_write_back(uint64 *sequence);
 extern bool sa_doublewrite_retire_early(void);
 
 /* for those who shorten or remove files, or let others do it */

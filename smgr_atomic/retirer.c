@@ -4,9 +4,9 @@
  *	  The background worker that makes room in the page journal.
  *
  * A section of the journal can be used again when the files with its pages
- * have been synced (doublewrite.c).  Pages go to their places through the page
- * cache, so this takes as long as writing them; a writer that did it would let
- * the pool run full meanwhile.  So this worker does it ahead of need.
+ * have been synced.  Pages go to their places through the page cache, so this
+ * takes as long as writing them; a writer that did it would let the pool run
+ * full meanwhile.  So this worker does it ahead of need (doublewrite.c).
  *
  * It starts with the postmaster, because writers serve recovery too.  It may
  * die at any point: whoever finds the journal full makes room itself.
@@ -56,6 +56,7 @@ void
 sa_retirer_main(Datum arg)
 {
 	uint32		wait_event = saWaitEvent("SmgrAtomicRetirerMain");
+	uint64		written_back = 0;
 
 	if (!sa_preloaded)
 		proc_exit(0);			/* preloaded from another file than this; not to be restarted */
@@ -72,7 +73,7 @@ sa_retirer_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		if (!sa_doublewrite_retire_early())
+		if (!sa_doublewrite_write_back(&written_back) && !sa_doublewrite_retire_early())
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
