@@ -699,13 +699,6 @@ compare_keys(const void *a, const void *b)
 	return order != 0 ? order : x->block < y->block ? -1 : x->block > y->block;
 }
 
-static bool
-same_file(const SaJournalKey *a, const SaJournalKey *b)
-{
-	return memcmp(a, b, offsetof(SaJournalKey, block)) == 0 &&
-		a->block / (BlockNumber) RELSEG_SIZE == b->block / (BlockNumber) RELSEG_SIZE;
-}
-
 /* An error is reported to one descriptor only, so it must not be passed over. */
 static void
 write_back_page(int fd, const SaJournalKey *key, unsigned int flags)
@@ -773,7 +766,7 @@ sa_doublewrite_write_back(uint64 *sequence)
 	qsort(page_keys, count, sizeof(SaJournalKey), compare_keys);
 	for (uint32 first = 0; first < count; first = next)
 	{
-		for (next = first + 1; next < count && same_file(&page_keys[first], &page_keys[next]);)
+		for (next = first + 1; next < count && sa_journal_same_segment(&page_keys[first], &page_keys[next]);)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}

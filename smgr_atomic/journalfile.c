@@ -166,6 +166,14 @@ sa_journal_segment_path(const SaJournalKey *key, char *path)
 		snprintf(path + length, MAXPGPATH - length, ".%u", segno);
 }
 
+/* Are two pages in the same segment file? */
+bool
+sa_journal_same_segment(const SaJournalKey *a, const SaJournalKey *b)
+{
+	return memcmp(a, b, offsetof(SaJournalKey, block)) == 0 &&
+		a->block / (BlockNumber) RELSEG_SIZE == b->block / (BlockNumber) RELSEG_SIZE;
+}
+
 /* An aligned block for this process. */
 void *
 sa_journal_buffer(void)

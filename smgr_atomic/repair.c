@@ -231,6 +231,27 @@ repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
 	repair->restored++;
 }
 
+/*
+ * Have the kernel read ahead the pages of one segment, whose first copy this
+ * is: one after the other each would wait for the device.
+ */
+static void
+prefetch_segment(Repair *repair, const SaJournalScan *scan, size_t first)
+{
+	const SaJournalKey *segment = &scan->copies[first].key;
+
+	if (!open_segment(repair, segment))
+		return;
+	for (size_t i = first; i < scan->count; i++)
+	{
+		off_t		offset = (off_t) BLCKSZ * (scan->copies[i].key.block % (BlockNumber) RELSEG_SIZE);
+
+		if (!sa_journal_same_segment(segment, &scan->copies[i].key))
+			return;
+		(void) posix_fadvise(repair->fd, offset, BLCKSZ, POSIX_FADV_WILLNEED);
+	}
+}
+
 static void
 repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 {
@@ -241,6 +262,8 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 		const SaJournalKey *key = &scan->copies[first].key;
 		SaPageBuffer copy;
 
+		if (first == 0 || !sa_journal_same_segment(key, &scan->copies[first - 1].key))
+			prefetch_segment(repair, scan, first);
 		for (next = first + 1; next < scan->count; next++)
 		{
 			if (!sa_journal_same_page(&scan->copies[next].key, key))
