@@ -38,12 +38,14 @@ usage(FILE *out)
 		  "  hardware   the device writes a page whole or not at all\n"
 		  "  software   the filesystem does (copy-on-write of XFS)\n"
 		  "  none       page writes may tear, or nothing is known; the reason says what\n"
-		  "             to change.  PostgreSQL then needs full_page_writes = on\n\n"
+		  "             to change.  If the page journal works there, smgr_atomic makes\n"
+		  "             them torn-free all the same, by writing each page twice; if not,\n"
+		  "             PostgreSQL needs full_page_writes = on\n\n"
 		  "It writes pages to a file without a name in the directory, so it needs write\n"
 		  "permission there, as the server's user has (sudo -u postgres); it need not be\n"
 		  "root.  Nothing is left behind.\n\n"
 		  "Exit status:\n"
-		  "  0   every directory is torn-free\n"
+		  "  0   every directory is torn-free, by itself or with the page journal\n"
 		  "  1   page writes to at least one may tear\n"
 		  "  2   wrong usage\n"
 		  "  3   at least one could not be examined (no such directory, no permission,\n"
@@ -114,13 +116,21 @@ print_json(const SaProbe *probe, const char *kernel)
 	json_string("journal_reason", probe->journal_reason, "}\n");
 }
 
+static const char *
+meaning(const SaProbe *probe)
+{
+	if (probe->verdict != SA_VERDICT_NONE)
+		return "torn-free";
+	if (!probe->examined)
+		return "could not be examined";
+	return probe->journal ? "torn-free with the page journal" : "page writes may tear";
+}
+
 static void
 print_text(const SaProbe *probe, const char *kernel)
 {
 	printf("%s\n", probe->path);
-	printf("  verdict      %s (%s)\n", sa_verdict_name(probe->verdict),
-		   probe->verdict != SA_VERDICT_NONE ? "torn-free" :
-		   probe->examined ? "page writes may tear" : "could not be examined");
+	printf("  verdict      %s (%s)\n", sa_verdict_name(probe->verdict), meaning(probe));
 	printf("  reason       %s\n", probe->reason);
 	printf("  filesystem   %s on %s\n", probe->filesystem,
 		   probe->device[0] != '\0' ? probe->device : "no device");
@@ -129,7 +139,7 @@ print_text(const SaProbe *probe, const char *kernel)
 		return;
 	printf("  atomic unit  %u to %u bytes (device: %u)\n",
 		   probe->limits.unit_min, probe->limits.unit_max, probe->device_unit_max);
-	printf("  doublewrite  %s\n", probe->journal_reason);
+	printf("  journal      %s\n", probe->journal_reason);
 	printf("  direct I/O   memory alignment %u, offset alignment %u bytes\n",
 		   probe->limits.dio_mem_align, probe->limits.dio_offset_align);
 }
@@ -201,7 +211,7 @@ main(int argc, char **argv)
 			print_json(&probe, kernel);
 		else
 			print_text(&probe, kernel);
-		may_tear |= probe.verdict == SA_VERDICT_NONE && probe.examined;
+		may_tear |= probe.verdict == SA_VERDICT_NONE && !probe.journal && probe.examined;
 		unknown |= !probe.examined;
 	}
 	return may_tear ? EXIT_MAY_TEAR : unknown ? EXIT_UNKNOWN : EXIT_TORN_FREE;

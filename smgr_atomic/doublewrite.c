@@ -98,6 +98,7 @@ typedef struct DoublewriteShared
 	bool		available;		/* set at start: the file is open in every process */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
+	char		unusable[512];	/* set at start: why the file could not be opened */
 	SaJournalSuper super;
 	SaRing		ring;
 } DoublewriteShared;
@@ -226,14 +227,35 @@ first_super(int fd, char *reason, size_t size)
 }
 
 /*
+ * Have the journal open; false, with a reason, if that cannot be.  Postmaster.
+ */
+static bool
+open_or_make(char *reason, size_t size)
+{
+	int			fd;
+
+	if (journal_fd >= 0)
+		return true;
+	sa_journal_path(journal_path);
+	if (!look_at_old(&fd, reason, size))
+		return false;
+	if (fd < 0)
+	{
+		fd = sa_journal_create(journal_path, section_blocks(), reason, size);
+		if (fd < 0 || !first_super(fd, reason, size))
+			return false;
+	}
+	journal_fd = fd;
+	return true;
+}
+
+/*
  * Can pages go through the journal?  If not, a reason for people.  In the
  * postmaster at start, after repair: opens the journal, makes it if needed.
  */
 bool
 sa_doublewrite_usable(char *reason, size_t size)
 {
-	int			fd;
-
 	if (sa_write_behind_size == 0)
 	{
 		snprintf(reason, size, "doublewrite needs the write-behind pool, but smgr_atomic.write_behind_size is 0");
@@ -247,25 +269,14 @@ sa_doublewrite_usable(char *reason, size_t size)
 	if (IsUnderPostmaster)
 	{
 		if (!shared->available)
-			snprintf(reason, size, "the page journal is opened only when the server starts; restart it for doublewrite");
+			snprintf(reason, size, "%s%sthe page journal is opened only when the server starts; restart it for doublewrite",
+					 shared->unusable, shared->unusable[0] != '\0' ? "; " : "");
 		return shared->available;
 	}
-	if (journal_fd >= 0)
+	if (open_or_make(reason, size))
 		return true;
-
-	sa_journal_path(journal_path);
-	if (!look_at_old(&fd, reason, size))
-		return false;
-	if (fd < 0)
-	{
-		fd = sa_journal_create(journal_path, section_blocks(), reason, size);
-		if (fd < 0)
-			return false;
-		if (!first_super(fd, reason, size))
-			return false;
-	}
-	journal_fd = fd;
-	return true;
+	strlcpy(shared->unusable, reason, sizeof(shared->unusable));
+	return false;
 }
 
 /*

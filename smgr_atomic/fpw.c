@@ -258,6 +258,39 @@ choose_doublewrite(List *places, SaDecision *decision)
 }
 
 /*
+ * Mode auto: would the page journal be better than what was chosen, if
+ * anything was?  Nothing beats an atomic unit of the device, or a kernel that
+ * writes through.  XFS copy-on-write is torn-free too, but the kernel spends
+ * ten times the processor time of the journal on each page, shatters files
+ * into extents, and pages written with direct I/O have to be read from the
+ * device when they are needed again (README, "Results").
+ */
+static bool
+journal_is_better(const SaDecision *decision)
+{
+	if (decision->transient)
+		return false;
+	return !decision->safe ||
+		(decision->method == SA_WRITE_DIRECT && decision->protection == SA_VERDICT_SOFTWARE);
+}
+
+static void
+choose_journal_if_possible(List *places, SaDecision *decision)
+{
+	SaDecision	journal = {.protection = SA_VERDICT_NONE};
+
+	choose_doublewrite(places, &journal);
+	if (journal.safe)
+		*decision = journal;
+	else if (!decision->safe)
+	{
+		size_t		length = strlen(decision->reason);
+
+		snprintf(decision->reason + length, SA_REASON_LEN - length, "; %s", journal.reason);
+	}
+}
+
+/*
  * Probe all places for sa_fpw_decide().
  */
 static void
@@ -281,6 +314,8 @@ decide_by_storage(SaMode mode, bool flush, SaDecision *decision)
 	}
 	else if (decision->protection != SA_VERDICT_NONE)
 		choose_method(mode, places, decision);
+	if (mode == SA_MODE_AUTO && journal_is_better(decision))
+		choose_journal_if_possible(places, decision);
 	if (decision->safe && flush)
 	{
 		sa_places_prepare(places);

@@ -101,7 +101,9 @@ check_location(const char *location, bool top_level)
 				 errdetail("%s. Pages are written atomically in this cluster and full-page images are off or about to be.",
 						   probe.reason),
 				 errhint("Use storage that smgr_atomic_probe() accepts, or set smgr_atomic.on_unsafe_tablespace = demote "
-						 "to turn full-page images on for the whole cluster first.")));
+						 "to turn full-page images on for the whole cluster first.%s",
+						 !probe.journal || status.method == SA_WRITE_DOUBLE ? "" :
+						 " With smgr_atomic.mode = doublewrite, which needs a restart, it could be used as it is.")));
 
 	PreventInTransactionBlock(top_level, "CREATE TABLESPACE");
 	ereport(NOTICE,

@@ -45,6 +45,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define JOURNAL_PAGE_SIZE 8192	/* SA_JOURNAL_BLOCK */
+
 /*
  * struct statx as of Linux 6.16.  The C library of a stable distribution may
  * be older than the running kernel, so the layout (which is ABI) is spelled
@@ -670,6 +672,11 @@ judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe 
 	{
 		set_text(probe->journal_reason, "the page journal has not been proven on %s%s; use XFS or ext4",
 				 probe->filesystem, is_accepted ? " with DAX" : "");
+		return;
+	}
+	if (page_size != JOURNAL_PAGE_SIZE)
+	{
+		set_text(probe->journal_reason, "the page journal is made for pages of %d bytes", JOURNAL_PAGE_SIZE);
 		return;
 	}
 	rc = trial(path, page_size, O_DIRECT, 0, SA_VERDICT_JOURNAL, &step);

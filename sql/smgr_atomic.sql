@@ -9,7 +9,7 @@ SELECT count(*) AS status_rows,
        bool_and(attached) AS attached,
        bool_and((state = 'active') = (full_page_writes = 'off')) AS images_follow_state,
        bool_and(full_page_writes = current_setting('full_page_writes')) AS show_agrees,
-       bool_and(protection IN ('none', 'software', 'hardware')) AS protection_known,
+       bool_and(protection IN ('none', 'software', 'journal', 'hardware')) AS protection_known,
        bool_and(reason <> '') AS has_reason,
        bool_and(kernel LIKE 'Linux %') AS kernel_named,
        bool_and(library_version = (SELECT extversion FROM pg_extension WHERE extname = 'smgr_atomic')) AS same_version
@@ -22,8 +22,8 @@ SELECT t.spcname,
 FROM pg_tablespace t LEFT JOIN smgr_atomic_tablespaces p ON p.tablespace = t.spcname
 GROUP BY t.spcname ORDER BY t.spcname;
 
--- the cluster's protection is that of its weakest place
-SELECT s.state = 'off' OR s.protection = (SELECT verdict FROM smgr_atomic_tablespaces
+-- the cluster's protection is that of its weakest place, or the page journal's
+SELECT s.state = 'off' OR s.protection = 'journal' OR s.protection = (SELECT verdict FROM smgr_atomic_tablespaces
     ORDER BY array_position(ARRAY['none', 'software', 'hardware'], verdict) LIMIT 1) AS weakest_counts
 FROM smgr_atomic_status s;
 

@@ -20,7 +20,8 @@ BAIL_OUT('REGRESS names no tests') unless @tests;
 my $node = new_node(
 	'regress',
 	volume => create_volume('regress', size => '1G'),
-	checksums => 1);
+	checksums => 1,
+	conf      => "smgr_atomic.mode = auto\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE contrib_regression');
 

@@ -23,7 +23,7 @@ $node->start;
 # what it says of itself
 my $status = status($node);
 ok($status->{attached}, 'attached');
-is($status->{mode}, 'auto', 'mode asked');
+is($status->{mode}, 'direct', 'mode asked');
 is($status->{mode_in_force}, 'direct', 'mode in force');
 is($status->{protection}, 'software', 'protection');
 is($status->{state}, 'active', 'state');

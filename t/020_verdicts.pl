@@ -99,7 +99,7 @@ $node->append_conf('postgresql.conf', "smgr_atomic.mode = off\n");
 $node->restart;
 my $bad = directory_on($ext4, 'space');
 $node->safe_psql('postgres', "CREATE TABLESPACE bad LOCATION '$bad'");
-$node->append_conf('postgresql.conf', "smgr_atomic.mode = auto\n");
+$node->append_conf('postgresql.conf', "smgr_atomic.mode = direct\n");
 $node->restart;
 is(places($node), 'bad=none pg_default=software pg_global=software', 'mixed: each place judged');
 is(images($node), 'on', 'mixed: full_page_writes is on');

@@ -54,12 +54,12 @@ is(status($good)->{state}, 'active', 'and again');
 $good->stop;
 
 for my $case (
-	[ 'mode off', "smgr_atomic.mode = off", 'smgr_atomic.mode = auto', qr/smgr_atomic\.mode is off/ ],
+	[ 'mode off', "smgr_atomic.mode = off", 'smgr_atomic.mode = direct', qr/smgr_atomic\.mode is off/ ],
 	[ 'fsync off', 'fsync = off', 'fsync = on', qr/fsync is off/ ],
 	[
 		'mode writethrough on a kernel without it',
 		"smgr_atomic.mode = writethrough\nsmgr_atomic.writethrough_flag = 1073741824",
-		"smgr_atomic.mode = auto\nsmgr_atomic.writethrough_flag = 0",
+		"smgr_atomic.mode = direct\nsmgr_atomic.writethrough_flag = 0",
 		qr/mode writethrough cannot be used in .*RWF_WRITETHROUGH/
 	])
 {

@@ -133,7 +133,7 @@ for my $checksums (1, 0)
 			q{SELECT coalesce(sum(pages), 0) FROM smgr_atomic_stats
 			  WHERE backend_type IN ('startup', 'checkpointer')}),
 		'>', 0, "$name, crash then mode off: recovery wrote atomically");
-	$node->append_conf('postgresql.conf', "smgr_atomic.mode = auto\n");
+	$node->append_conf('postgresql.conf', "smgr_atomic.mode = direct\n");
 	$node->restart;
 	is(status($node)->{state}, 'active', "$name, mode auto again: active");
 	write_some($node);

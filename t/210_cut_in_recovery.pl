@@ -13,7 +13,8 @@ need_root();
 my $seed = SmgrAtomic::Crash::first_seed();
 my $lab  = SmgrAtomic::Crash->new;
 
-for my $arm (@SmgrAtomic::Crash::safe_arms)
+# (with the page journal, the cut would come in its repair: t/820)
+for my $arm (grep { $SmgrAtomic::Crash::arms{$_}{whole} } @SmgrAtomic::Crash::safe_arms)
 {
 	my $run = $lab->begin(arm => $arm, seed => $seed);
 	$run->start or BAIL_OUT("the server does not start, see $run->{log}");

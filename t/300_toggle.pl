@@ -61,7 +61,7 @@ for my $flip (1 .. FLIPS)
 	my $name = "flip $flip";
 
 	wait_for_load($node, 50);
-	set_mode($node, $off ? 'off' : 'auto');
+	set_mode($node, $off ? 'off' : 'direct');
 	reach($node, $off ? 'off' : 'active', $name);
 	is(now($node)->{mode_in_force}, $off ? 'off' : 'direct', "$name: mode in force");
 	if ($flip <= 4)

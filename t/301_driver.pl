@@ -49,7 +49,7 @@ set_mode($node, 'off');
 $waiting->query_until(qr/reached true/, '');
 pass('wait: a session that waits is woken');
 $waiting->quit;
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'wait: back');
 
 # ---- pause -------------------------------------------------------------------
@@ -116,7 +116,7 @@ reach($node, 'paused', 'mode off in a pause');
 set_mode($node, 'off');
 reach($node, 'off', 'mode off in a pause');
 resume();
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'mode auto again');
 
 # ---- the driver dies, in each state ------------------------------------------
@@ -166,7 +166,7 @@ my @states = (
 		mode  => 'off',
 		begin => sub {
 			my $held = hold($node);
-			set_mode($node, 'auto');
+			set_mode($node, 'direct');
 			$held->();
 			is(now($node)->{state}, 'arming', 'state');
 			is(shown($node), 'on', 'images');
@@ -191,7 +191,7 @@ sub restart_holding
 sub enter
 {
 	my ($state) = @_;
-	my $mode = $state->{mode} // 'auto';
+	my $mode = $state->{mode} // 'direct';
 
 	set_mode($node, $mode);
 	reach($node, $mode eq 'off' ? 'off' : 'active', 'before');
@@ -265,7 +265,7 @@ for my $state (grep { $_->{name} =~ /arming/ } @states)
 
 # A start with mode off after a crash while images were off replays with atomic
 # writes and stays so until a checkpoint with images is complete.
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'before the crash');
 my $load = start_load($node);
 wait_for_load($node, 200);

@@ -50,7 +50,7 @@ my @moments = (
 			my $checkpoint = $node->background_psql('postgres');
 			$checkpoint->query_until(qr/begun/, "\\echo begun\nCHECKPOINT;\n");
 			$held->();
-			set_mode($node, 'auto');
+			set_mode($node, 'direct');
 			reach($node, 'arming', 'before the barrier');
 			in_state('arming', 'on', 'direct');
 			return $checkpoint;
@@ -61,15 +61,15 @@ my @moments = (
 		before => 'off',
 		go     => sub {
 			my $held = hold($node);
-			set_mode($node, 'auto');
+			set_mode($node, 'direct');
 			$held->();
 			in_state('arming', 'on', 'direct');
 		}
 	},
-	{ name => 'active', before => 'auto', go => sub { in_state('active', 'off', 'direct') } },
+	{ name => 'active', before => 'direct', go => sub { in_state('active', 'off', 'direct') } },
 	{
 		name   => 'active, in a checkpoint',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			my $held = hold($node);
 			my $checkpoint = $node->background_psql('postgres');
@@ -81,7 +81,7 @@ my @moments = (
 	},
 	{
 		name   => 'going to pause',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			my $held = hold($node);
 			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
@@ -91,7 +91,7 @@ my @moments = (
 	},
 	{
 		name   => 'going to pause, images on',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			my $held = hold($node);
 			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
@@ -102,7 +102,7 @@ my @moments = (
 	},
 	{
 		name   => 'paused',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
 			reach($node, 'paused', 'pause');
@@ -111,7 +111,7 @@ my @moments = (
 	},
 	{
 		name   => 'coming back from a pause',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
 			reach($node, 'paused', 'pause');
@@ -123,7 +123,7 @@ my @moments = (
 	},
 	{
 		name   => 'disarming, images still off',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			my $held = hold($node);
 			set_mode($node, 'off');
@@ -133,7 +133,7 @@ my @moments = (
 	},
 	{
 		name   => 'disarming, images on',
-		before => 'auto',
+		before => 'direct',
 		go     => sub {
 			my $held = hold($node);
 			set_mode($node, 'off');
@@ -189,7 +189,7 @@ for my $moment (@moments)
 }
 
 # Crash in each start: recovery begins again.
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'before two crashes');
 my $load = start_load($node);
 wait_for_load($node, 300);

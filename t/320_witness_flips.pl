@@ -124,7 +124,7 @@ for my $round (1 .. ROUNDS)
 	my $name = "round $round";
 
 	wait_for_load($node, 100);
-	set_mode($node, 'auto');
+	set_mode($node, 'direct');
 	reach($node, 'active', $name);
 	wait_for_load($node, 100);
 	$node->safe_psql('postgres', 'CHECKPOINT');

@@ -262,7 +262,7 @@ $node->stop;
 put_back();
 system_or_bail('cp', '-a', "$ext4/crashed/.", $good);
 $node->append_conf('postgresql.auto.conf',
-	"smgr_atomic.allow_unsafe_standby = off\nsmgr_atomic.mode = auto\n");
+	"smgr_atomic.allow_unsafe_standby = off\nsmgr_atomic.mode = direct\n");
 remount_volume('data', mount_options => 'noatime,sync');
 $node->start;
 reach($node, 'active', 'moved back, mounted with other options');

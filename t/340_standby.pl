@@ -89,7 +89,7 @@ is(now($standby)->{mode_in_force}, 'direct', 'standby: mode off does not make it
 $standby->restart;
 is(now($standby)->{mode_in_force}, 'direct', 'standby: nor does a restart');
 is(now($standby)->{state}, 'disarming', 'standby: state with mode off');
-$standby->append_conf('postgresql.conf', "smgr_atomic.mode = auto\n");
+$standby->append_conf('postgresql.conf', "smgr_atomic.mode = direct\n");
 $standby->restart;
 
 # ---- promotion -----------------------------------------------------------------

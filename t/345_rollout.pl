@@ -56,7 +56,7 @@ $primary->safe_psql('postgres', 'CREATE EXTENSION smgr_atomic');
 reach($primary, 'off', 'library on the primary, mode off');
 follows('library on the primary, mode off');
 is(places($primary), 'pg_default=software pg_global=software', 'the places can be looked at before');
-set_mode($primary, 'auto');
+set_mode($primary, 'direct');
 reach($primary, 'active', 'mode auto');
 follows('mode auto');
 is(now($standby)->{mode_in_force}, 'direct', 'the standby writes atomically');

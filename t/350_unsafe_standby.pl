@@ -81,7 +81,7 @@ my $bare = node_from('bare', $xfs, $primary, 'images', has_streaming => 1);
 $bare->append_conf('postgresql.conf', "shared_preload_libraries = ''\nmax_worker_processes = 20\n");
 for my $standby ($on_tmpfs, $bare)
 {
-	$standby->append_conf('postgresql.auto.conf', "smgr_atomic.mode = auto\n");    # the backup says off
+	$standby->append_conf('postgresql.auto.conf', "smgr_atomic.mode = direct\n");    # the backup says off
 	$standby->start;
 	$primary->safe_psql('postgres', 'UPDATE pgbench_tellers SET filler = filler; CHECKPOINT');
 	$primary->wait_for_catchup($standby);
@@ -94,7 +94,7 @@ $bare->safe_psql('postgres', 'CHECKPOINT');
 $bare->command_ok([ 'pg_basebackup', '-D', $bare->backup_dir . '/images', '-c', 'fast', '--no-sync' ],
 	'pg_basebackup from a standby, images on');
 
-set_mode($primary, 'auto');
+set_mode($primary, 'direct');
 reach($primary, 'active', 'primary');
 $primary->safe_psql('postgres', 'UPDATE pgbench_branches SET filler = filler');    # flushes WAL
 wait_for_end($on_tmpfs, $at_record, 0);
@@ -129,7 +129,7 @@ sub backup_of_standby
 	return $err;
 }
 
-set_mode($primary, 'auto');
+set_mode($primary, 'direct');
 reach($primary, 'active', 'primary');
 $primary->safe_psql('postgres', 'UPDATE pgbench_tellers SET filler = filler; CHECKPOINT');
 $primary->wait_for_catchup($bare);
@@ -155,10 +155,10 @@ reach($primary, 'off', 'primary');
 $primary->backup('no_record');
 $on_tmpfs->clean_node;
 my $unwarned = node_from('unwarned', $tmpfs, $primary, 'no_record', has_streaming => 1);
-$unwarned->append_conf('postgresql.auto.conf', "smgr_atomic.mode = auto\n");
+$unwarned->append_conf('postgresql.auto.conf', "smgr_atomic.mode = direct\n");
 $unwarned->append_conf('postgresql.conf', "smgr_atomic.wal_interlock = on\n");
 $unwarned->start;
-set_mode($primary, 'auto');
+set_mode($primary, 'direct');
 reach($primary, 'active', 'primary');
 $primary->safe_psql('postgres', 'UPDATE pgbench_tellers SET filler = filler; CHECKPOINT');
 $primary->wait_for_catchup($unwarned);

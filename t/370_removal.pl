@@ -106,7 +106,7 @@ sub single_user
 }
 
 preload('smgr_atomic');
-$node->append_conf('postgresql.conf', "smgr_atomic.mode = auto\n");
+$node->append_conf('postgresql.conf', "smgr_atomic.mode = direct\n");
 my $tellers = 'UPDATE pgbench_tellers SET filler = $$single$$';
 my $out = single_user("$tellers\nCHECKPOINT\nSHOW full_page_writes\nSELECT mode_in_force FROM smgr_atomic_status\n");
 like($out, qr/full_page_writes = "on"/, 'single-user: images stay on');

@@ -46,7 +46,7 @@ for my $round (1, 2)
 {
 	set_mode($node, 'off');
 	waits_for_the_user("round $round");
-	set_mode($node, 'auto');
+	set_mode($node, 'direct');
 	reach($node, 'active', "round $round, mode auto again");
 	is(now($node)->{waits_for}, '', "round $round: waits for nothing");
 	is(shown($node), 'off', "round $round: images are as set");
@@ -60,7 +60,7 @@ waits_for_the_user('a driver that dies');
 my $pid = driver_pid($node);
 kill TERM => $pid;
 wait_until('the driver to end', sub { !kill 0 => $pid });
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'a driver that dies, mode auto again');
 
 # the user turns images on: then, and only then, pages are plain
@@ -70,7 +70,7 @@ $node->safe_psql('postgres', "ALTER SYSTEM SET full_page_writes = on;\nSELECT pg
 reach($node, 'off', 'images turned on');
 $node->safe_psql('postgres', 'CHECKPOINT');
 is(control($node), 'on', 'images turned on: pg_controldata');
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'mode auto with images on');
 is(shown($node), 'on', 'mode auto with images on: images are as set');
 $node->safe_psql('postgres', "ALTER SYSTEM RESET full_page_writes;\nSELECT pg_reload_conf()");
@@ -87,7 +87,7 @@ $node->start;
 $node->wait_for_log(qr/full_page_writes is left as configured \(off\)/, $position);
 is(now($node)->{mode_in_force}, 'direct', 'crash: the next start writes atomically, mode off or not');
 balanced($node, 'crash');
-set_mode($node, 'auto');
+set_mode($node, 'direct');
 reach($node, 'active', 'crash, mode auto again');
 is(counters($node)->{errors}, 0, 'no errors');
 stop_clean($node);

@@ -22,7 +22,7 @@ my $lab  = SmgrAtomic::Crash->new;
 
 $SmgrAtomic::Crash::arms{flips} = {
 	title => 'smgr_atomic, mode flips',
-	conf  => ['shared_preload_libraries=smgr_atomic'],
+	conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.mode=direct' ],
 	flips => 1
 };
 
@@ -34,7 +34,7 @@ my $flips = <<'SQL';
 ALTER SYSTEM SET smgr_atomic.mode = off;
 SELECT pg_reload_conf();
 SELECT smgr_atomic_wait('off', :patience * interval '1 ms');
-ALTER SYSTEM SET smgr_atomic.mode = auto;
+ALTER SYSTEM SET smgr_atomic.mode = direct;
 SELECT pg_reload_conf();
 SELECT smgr_atomic_wait('active', '5 s');
 \sleep :patience ms

@@ -36,6 +36,7 @@ sub check
 
 my $xfs  = create_volume('xfs',  fs => 'xfs',  size => '400M');
 my $ext4 = create_volume('ext4', fs => 'ext4', size => '400M');
+my $tmpfs = create_volume('tmpfs', fs => 'tmpfs', size => '100M');
 my $nowhere = "$xfs/nowhere";
 
 my ($status, $out, $err) = check($xfs);
@@ -48,8 +49,13 @@ is($err, '', 'no errors');
 is_deeply([ glob("$xfs/* $xfs/.[!.]*") ], [], 'nothing is left behind');
 
 ($status, $out) = check($ext4);
+is($status, 0, 'torn-free with the page journal: status 0');
+like($out, qr/verdict +none \(torn-free with the page journal\)\n +reason +ext4 has no software path.*; use XFS with reflink=1.*?\n.*^ +journal +the page journal works$/ms,
+	'and why it would not be by itself');
+
+($status, $out) = check($tmpfs);
 is($status, 1, 'may tear: status 1');
-like($out, qr/verdict +none \(page writes may tear\)\n +reason +ext4 has no software path.*; use XFS with reflink=1/,
+like($out, qr/verdict +none \(page writes may tear\)\n +reason +.*tmpfs.*^ +journal +the page journal has not been proven on tmpfs; use XFS or ext4$/ms,
 	'with what to change');
 
 ($status, $out) = check($nowhere);
@@ -62,11 +68,11 @@ is($status, 3, 'no permission: status 3');
 like($out, qr/reason +could not create a trial file in .*Permission denied/, 'and why');
 
 # several
-($status, $out) = check('--json', $xfs, $ext4, $nowhere);
+($status, $out) = check('--json', $xfs, $ext4, $nowhere, $tmpfs);
 is($status, 1, 'the worst of several counts: may tear');
 my @probes = map { decode_json($_) } split /\n/, $out;
-is_deeply([ map { $_->{verdict} } @probes ], [qw(software none none)], 'a line of JSON for each');
-is_deeply([ map { $_->{examined} ? 1 : 0 } @probes ], [ 1, 1, 0 ], 'what was examined');
+is_deeply([ map { $_->{verdict} } @probes ], [qw(software none none none)], 'a line of JSON for each');
+is_deeply([ map { $_->{examined} ? 1 : 0 } @probes ], [ 1, 1, 0, 1 ], 'what was examined');
 is_deeply(
 	[ sort keys %{ $probes[0] } ],
 	[

@@ -68,7 +68,7 @@ our %arms = (
 	'stock-off' => { title => 'stock, images off', conf => ['full_page_writes=off'], unsafe => 1 },
 	'atomic'    => {
 		title => 'smgr_atomic, software',
-		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on' ],
+		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on', 'smgr_atomic.mode=direct' ],
 		whole => 1
 	},
 	'doublewrite'      => { %doublewrite, title => 'smgr_atomic, doublewrite' },
@@ -80,7 +80,7 @@ our %arms = (
 	});
 
 # Of these, the ones that must survive everything; CRASH_ARMS names others.
-our @safe_arms = split /,/, $ENV{CRASH_ARMS} // 'atomic';
+our @safe_arms = split /,/, $ENV{CRASH_ARMS} // 'atomic,doublewrite';
 
 # Small buffers, so that backends evict; nothing that waits without need.
 my @conf = qw(
