@@ -54,7 +54,7 @@
  * one) and inherited by every process.
  *
  * Locks
- *	  lock			ring, keys, open, retirer
+ *	  lock			ring, keys, open, retirer, counters
  *	  retire_lock	held through a retirement, also protects the superblock;
  *					taken before lock.  Files are synced while holding it.
  * A process that waits for room or for a void has nothing reserved itself, so
@@ -99,6 +99,13 @@ typedef struct DoublewriteShared
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
 	char		unusable[512];	/* set at start: why the file could not be opened */
+	char		path[MAXPGPATH];	/* set at start */
+	uint64		batches;
+	uint64		pages;
+	uint64		retirements;
+	uint64		waits;
+	uint64		repair_checked; /* set at start */
+	uint64		repair_restored;
 	SaJournalSuper super;
 	SaRing		ring;
 } DoublewriteShared;
@@ -342,6 +349,7 @@ sa_doublewrite_start(void)
 	}
 	shared->super.generation++;
 	sa_ring_init(&shared->ring, section_blocks());
+	strlcpy(shared->path, journal_path, MAXPGPATH);
 	begin_use();
 	shared->available = true;
 	shared->open = true;
@@ -419,6 +427,34 @@ sa_doublewrite_close(void)
 	write_super();
 	LWLockRelease(shared->retire_lock);
 	sa_marker_remove(WARNING);
+}
+
+/* What repair has done.  Postmaster at start. */
+void
+sa_doublewrite_repaired(uint64 checked, uint64 restored)
+{
+	shared->repair_checked = checked;
+	shared->repair_restored = restored;
+}
+
+void
+sa_doublewrite_status(SaJournalStatus *status)
+{
+	memset(status, 0, sizeof(*status));
+	LWLockAcquire(shared->lock, LW_SHARED);
+	status->open = shared->open;
+	strlcpy(status->path, shared->path, MAXPGPATH);
+	if (shared->available)
+		status->size = (uint64) SA_JOURNAL_SECTIONS * section_blocks() * SA_JOURNAL_BLOCK;
+	for (uint32 i = 0; i < shared->ring.live; i++)
+		status->used += (uint64) shared->ring.sections[sa_ring_section(&shared->ring, i)].used_blocks * SA_JOURNAL_BLOCK;
+	status->batches = shared->batches;
+	status->pages = shared->pages;
+	status->retirements = shared->retirements;
+	status->waits = shared->waits;
+	status->repair_checked = shared->repair_checked;
+	status->repair_restored = shared->repair_restored;
+	LWLockRelease(shared->lock);
 }
 
 /* ---- syncing files ---- */
@@ -553,6 +589,9 @@ sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place)
 		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);
 	if (result == SA_RESERVED && place->first_key == 0)
 		wake_retirer();			/* a section begins: the one before takes no more */
+	shared->batches += result == SA_RESERVED && count > 0;
+	shared->pages += result == SA_RESERVED ? count : 0;
+	shared->waits += result == SA_RESERVED_FULL;
 	LWLockRelease(shared->lock);
 	return result;
 }
@@ -664,6 +703,7 @@ retire(void)
 		write_super();
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		sa_ring_retire(&shared->ring, count);
+		shared->retirements++;
 		LWLockRelease(shared->lock);
 	}
 	LWLockRelease(shared->retire_lock);

@@ -23,6 +23,21 @@ typedef enum SaReserved
 	SA_RESERVED_FULL			/* make room first */
 } SaReserved;
 
+/* For people: now, and since start. */
+typedef struct SaJournalStatus
+{
+	bool		open;			/* pages go through it */
+	char		path[MAXPGPATH];	/* "" = no file */
+	uint64		size;			/* bytes of the ring */
+	uint64		used;			/* of them, what guards pages not known to be durable */
+	uint64		batches;
+	uint64		pages;
+	uint64		retirements;
+	uint64		waits;			/* a batch or record found the ring full */
+	uint64		repair_checked; /* at the last start: pages that had a copy */
+	uint64		repair_restored;	/* and those overwritten by it */
+} SaJournalStatus;
+
 extern Size sa_doublewrite_shmem_size(void);
 extern void sa_doublewrite_shmem_init(void);
 
@@ -34,6 +49,8 @@ extern void sa_doublewrite_give_up(void);
 extern void sa_doublewrite_open(void);
 extern void sa_doublewrite_close(void);
 extern bool sa_doublewrite_is_open(void);
+extern void sa_doublewrite_status(SaJournalStatus *status);
+extern void sa_doublewrite_repaired(uint64 checked, uint64 restored);
 
 /* for writers */
 extern int	sa_doublewrite_batch_max(void);

@@ -386,6 +386,7 @@ run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
 					" not finished; %.0f ms",
 					scan.batches, repair.checked, repair.restored, repair.skipped, repair.unfinished,
 					INSTR_TIME_GET_MILLISEC(elapsed))));
+	sa_doublewrite_repaired(repair.checked, repair.restored);
 	sa_journal_scan_free(&scan);
 	if (repair.journal != sa_doublewrite_descriptor(marker->path))
 		close(repair.journal);

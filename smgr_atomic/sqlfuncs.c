@@ -25,6 +25,7 @@
 #include "utils/wait_event.h"
 
 #include "attach.h"
+#include "doublewrite.h"
 #include "fpw.h"
 #include "places.h"
 #include "smgr_atomic.h"
@@ -37,6 +38,7 @@ PG_FUNCTION_INFO_V1(smgr_atomic_probe);
 PG_FUNCTION_INFO_V1(smgr_atomic_stats);
 PG_FUNCTION_INFO_V1(smgr_atomic_stats_reset);
 PG_FUNCTION_INFO_V1(smgr_atomic_pool);
+PG_FUNCTION_INFO_V1(smgr_atomic_journal);
 PG_FUNCTION_INFO_V1(smgr_atomic_pause);
 PG_FUNCTION_INFO_V1(smgr_atomic_resume);
 PG_FUNCTION_INFO_V1(smgr_atomic_wait);
@@ -257,6 +259,35 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(pool.helped);
 	for (int p = 0; p < 3; p++)
 		values[i++] = Float8GetDatum(pool.latency_ms[p]);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* The page journal now. */
+Datum
+smgr_atomic_journal(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+	SaJournalStatus journal;
+	int			i = 0;
+
+	sa_require_preload();
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	sa_doublewrite_status(&journal);
+	values[i++] = BoolGetDatum(journal.open);
+	nulls[i] = journal.path[0] == '\0';
+	values[i++] = text_datum(journal.path);
+	values[i++] = Int64GetDatum(journal.size);
+	values[i++] = Int64GetDatum(journal.used);
+	values[i++] = Int64GetDatum(journal.batches);
+	values[i++] = Int64GetDatum(journal.pages);
+	values[i++] = Int64GetDatum(journal.retirements);
+	values[i++] = Int64GetDatum(journal.waits);
+	values[i++] = Int64GetDatum(journal.repair_checked);
+	values[i++] = Int64GetDatum(journal.repair_restored);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 

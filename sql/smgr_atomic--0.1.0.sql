@@ -112,6 +112,24 @@ GRANT SELECT ON smgr_atomic_pool TO PUBLIC;
 
 COMMENT ON VIEW smgr_atomic_pool IS 'the write-behind pool now, and its counters since start';
 
+CREATE FUNCTION smgr_atomic_journal(
+    OUT open boolean,
+    OUT path text,
+    OUT size bigint,
+    OUT used bigint,
+    OUT batches bigint,
+    OUT pages bigint,
+    OUT retirements bigint,
+    OUT waits bigint,
+    OUT repair_checked bigint,
+    OUT repair_restored bigint)
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+
+CREATE VIEW smgr_atomic_journal AS SELECT * FROM smgr_atomic_journal();
+GRANT SELECT ON smgr_atomic_journal TO PUBLIC;
+
+COMMENT ON VIEW smgr_atomic_journal IS 'the page journal now, its counters since start, and what repair did at start';
+
 CREATE FUNCTION smgr_atomic_torn_pages(
     relation regclass,
     fork text DEFAULT 'main',

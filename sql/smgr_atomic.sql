@@ -62,6 +62,14 @@ SELECT accepting = (slots > 0 AND s.state IN ('active', 'paused')) AS accepts_wh
        io_method <> '' AS io_named
 FROM smgr_atomic_pool, smgr_atomic_status s;
 
+-- the page journal, where there is one
+SELECT open = (s.mode_in_force = 'doublewrite') AS open_when_in_force,
+       (path IS NULL) = (size = 0) AS sized,
+       used BETWEEN 0 AND size AS within_bounds,
+       batches <= pages AS batches_have_pages,
+       repair_restored <= repair_checked AS repair_adds_up
+FROM smgr_atomic_journal, smgr_atomic_status s;
+
 -- the settings
 SELECT name, setting, unit, context, vartype, enumvals
 FROM pg_settings WHERE name LIKE 'smgr\_atomic.%' ORDER BY name;

@@ -24,6 +24,7 @@ for my $query (
 	'SELECT * FROM smgr_atomic_status',
 	'SELECT * FROM smgr_atomic_tablespaces',
 	'SELECT * FROM smgr_atomic_stats',
+	'SELECT * FROM smgr_atomic_journal',
 	q{SELECT * FROM smgr_atomic_probe('/proc')},
 	'SELECT smgr_atomic_stats_reset()',
 	q{SELECT smgr_atomic_pause('1 minute')},

@@ -27,7 +27,7 @@ my $log     = "$volume/standin.log";
 my $node    = new_node(
 	'main',
 	volume => $volume,
-	conf   => 'smgr_atomic.writethrough_flag = ' . FLAG . "\n"
+	conf   => "smgr_atomic.mode = auto\n" . 'smgr_atomic.writethrough_flag = ' . FLAG . "\n"
 	  . "smgr_atomic.write_behind_size = 0\nsmgr_atomic.io_uring = off\n"
 	  . "autovacuum = off\ncheckpoint_timeout = 1h\nshared_buffers = 2MB\n");
 

@@ -18,7 +18,7 @@ my $flag = hex($ENV{RWF_WRITETHROUGH});
 my $node = new_node(
 	'main',
 	volume => $ENV{XFS_DIR},
-	conf   => "smgr_atomic.writethrough_flag = $flag\nsmgr_atomic.write_behind_size = 0\n"
+	conf   => "smgr_atomic.mode = auto\nsmgr_atomic.writethrough_flag = $flag\nsmgr_atomic.write_behind_size = 0\n"
 	  . "autovacuum = off\ncheckpoint_timeout = 1h\nshared_buffers = 2MB\n");
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
