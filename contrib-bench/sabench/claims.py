@@ -67,7 +67,7 @@ def losses(result):
     """Sentences about what smgr_atomic does worse than the first arm, its interval beyond 1."""
     found = []
     for arm in ours(result.plan):
-        reasons = {**WHY, **(WHY_JOURNAL if 'doublewrite' in arm.settings.values() else {})}
+        reasons = {**WHY, **(WHY_JOURNAL if arm.method == 'page journal' else {})}
         for key, reason in reasons.items():
             entry, metric = result.summary[arm.name].get(key), report.METRICS[key]
             if entry and lost(entry, metric):
@@ -90,7 +90,7 @@ def noise(results):
 
 def losses_text(results):
     """(sentence that introduces the losses, the losses of all comparisons)."""
-    lines = [f'{result.name}: {line}' for result in results for line in losses(result)]
+    lines = [named(results, result, line) for result in results for line in losses(result)]
     few = [result.name for result in results
            if result.plan.rounds < statistics.ROUNDS_TO_CLAIM]
     if lines:
@@ -103,6 +103,11 @@ def losses_text(results):
     return head, lines
 
 
+def named(results, result, line):
+    """A line about one of several comparisons says which; that of the only one does not."""
+    return f'{result.name}: {line}' if len(results) > 1 else line
+
+
 def disk_share(result):
     """For timed checkpoints: pages per second beside what the same disk does by itself."""
     best = {job['kind']: job for job in sorted(result.fio, key=lambda job: job.get('iops', 0))}
@@ -112,7 +117,7 @@ def disk_share(result):
         for kind in ('atomic', 'direct'):
             if best.get(kind, {}).get('iops'):
                 job = best[kind]
-                lines.append(f'{result.name}: {arm.title} wrote {pages:,.0f} pages per second, '
+                lines.append(f'{arm.title} wrote {pages:,.0f} pages per second, '
                              f'{pages / job["iops"]:.2f} of what {job["tool"]} does by itself '
                              f'({job["title"]}: {job["iops"]:,.0f}).')
     return lines
@@ -144,9 +149,29 @@ def against(result, key, arm, base):
 
 HEADLINE = (('wal_per_transaction', 'WAL per transaction'), ('tps', 'TPS'),
             ('second_cv', 'variation of TPS'), ('second_min', 'slowest second'),
-            ('p99_ms', 'p99 latency'))
+            ('p99_ms', 'p99 latency'), ('bytes_per_page', 'bytes to the device per page'))
 TASK_HEADLINE = (('task_s', 'statement'), ('task_durable_s', 'until on disk'),
-                 ('wal_bytes', 'WAL'))
+                 ('wal_bytes', 'WAL'), ('bytes_per_page', 'bytes to the device per page'))
+
+WEAR = (('wal_bytes_per_page', 'WAL'), ('data_bytes_per_page', 'all else'), ('bytes_per_page', 'together'))
+WEAR_NOTE = ('Bytes written to the block device until all was on disk, WAL included, for each page the server '
+             'wrote; in this comparison each page is changed once after a checkpoint and written once.')
+
+
+def wear(result):
+    """Of a comparison of profile wear: cells of a table, a row for each arm.  Else none."""
+    if result.plan.profile != 'wear':
+        return []
+    return [[arm.title, *(report.value_text(result.summary[arm.name].get(key), report.METRICS[key])
+                          for key, _ in WEAR),
+             report.claim_text(result.summary[arm.name].get('bytes_per_page'),
+                               report.METRICS['bytes_per_page']) if position else '']
+            for position, arm in enumerate(result.plan.arm_list())]
+
+
+def wear_head(result):
+    return [f'{result.name}: bytes per page', *(title for _, title in WEAR),
+            f'against {result.plan.arm_list()[0].title}']
 
 
 def headline(result):

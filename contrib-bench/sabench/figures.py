@@ -37,10 +37,11 @@ def _amplification(result, drained):
     pages = sum(result[name] or 0 for name in names)
     written = drained.get('device_write_bytes') if drained else None
     if not pages or written is None:
-        return {'bytes_per_page': None, 'data_bytes_per_page': None,
+        return {'bytes_per_page': None, 'data_bytes_per_page': None, 'wal_bytes_per_page': None,
                 'pages_per_transaction': pages / max(result['transactions'], 1)}
     return {'bytes_per_page': written / pages,
             'data_bytes_per_page': max(written - drained['wal_lsn'], 0) / pages,
+            'wal_bytes_per_page': drained['wal_lsn'] / pages,
             'pages_per_transaction': pages / max(result['transactions'], 1),
             'drained_wal_per_transaction': drained['wal_lsn'] / max(result['transactions'], 1)}
 
@@ -74,7 +75,8 @@ def recovery(found):
     done = found['transactions']
     return {'ready_s': found['ready_s'], 'redo_s': found['redo_s'],
             'redo_bytes': found['redo_bytes'],
-            'redo_us': found['redo_s'] * 1e6 / done if done else None}
+            'redo_us': found['redo_s'] * 1e6 / done if done else None,
+            'repair_s': found.get('repair_s'), 'repaired_pages': found.get('repaired_pages')}
 
 
 def replica(found):

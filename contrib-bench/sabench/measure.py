@@ -59,6 +59,29 @@ def status_active(status):
         and images in (False, 'off')
 
 
+METHODS = {'writethrough': 'writethrough', 'doublewrite': 'page journal',
+           ('direct', 'software'): 'copy-on-write', ('direct', 'hardware'): 'hardware'}
+
+
+def method(record):
+    """How the library of a run wrote pages, from its status; '' for an arm without it."""
+    status = record.get('checks', {}).get('status')
+    if not status:
+        return ''
+    mode, protection = status['mode_in_force'], status['protection']
+    return METHODS.get((mode, protection)) or METHODS.get(mode) or f'{mode}, {protection}'
+
+
+def methods(records):
+    """{arm: method}; all of them where the runs of an arm differ."""
+    found = {}
+    for record in records:
+        name = method(record)
+        if name:
+            found.setdefault(record['arm'], {})[name] = None
+    return {arm: ' and '.join(names) for arm, names in found.items()}
+
+
 # ---- counters ----------------------------------------------------------------------------
 
 def snapshot(server, devices):

@@ -66,6 +66,9 @@ class Plan:
     crash_seconds: int = 0
     standby_mb_s: float = 0.0
 
+    def __post_init__(self):
+        self.methods = {}       # {arm: method in force}, from records; no option
+
     def sql(self, name):
         """Path of a file of statements: as given, else one of profiles/sql."""
         given = pathlib.Path(getattr(self, name))
@@ -83,7 +86,7 @@ class Plan:
         return f'pgbench {self.builtin}'
 
     def arm_list(self):
-        return [profiles.arm(name) for name in self.arms.split(',')]
+        return [profiles.arm(name).found(self.methods.get(name)) for name in self.arms.split(',')]
 
     def disk(self):
         return profiles.disk(self.device_limit)
@@ -230,7 +233,7 @@ def _add_disk(parser):
     disk.add_argument('--wal-volume', action='store_true',
                       help='WAL on a volume of its own, with the same limits')
     disk.add_argument('--volume-size', metavar='SIZE', help='(%(default)s: from the scale)')
-    disk.add_argument('--filesystem', choices=('xfs', 'ext4', 'btrfs'),
+    disk.add_argument('--filesystem', '--fs', choices=('xfs', 'ext4', 'btrfs'),
                       help='of the volume (%(default)s)')
     disk.add_argument('--mkfs-options', metavar='TEXT', help='for the volume')
     disk.add_argument('--directory', metavar='DIR',

@@ -4,7 +4,7 @@ import html
 import json
 import pathlib
 
-from . import claims, options, report, svg, wal
+from . import claims, measure, options, report, svg, wal
 
 STYLE = '''
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #5b6470; --line: #d5dae0; --page: #ffffff;
@@ -36,6 +36,7 @@ def load(directory):
     plan.results = str(directory)
     records = [json.loads(path.read_text())
                for path in sorted(directory.glob('runs/*/run.json'))]
+    plan.methods = measure.methods(records)
     environment = json.loads((directory / 'environment.json').read_text())
     fio = directory / 'fio.json'
     return claims.Result(directory.name, plan, records, environment,
@@ -52,7 +53,7 @@ def write(results, target, title, unfinished=()):
              f'<h1>{html.escape(title)}</h1>',
              f'<p>{html.escape(report.conditions(first.plan, first.environment)[1])}</p>',
              _noise(results), _unfinished(unfinished), _losses(results), _headlines(results),
-             _baselines(results)]
+             *(_wear(result) for result in results), _baselines(results)]
     parts += [_comparison(result) for result in results]
     target.write_text('\n'.join(parts) + '</html>\n')
 
@@ -96,6 +97,16 @@ def _headlines(results):
                                               for word, kind in words) + '</tr>')
         parts.append('</table></div>')
     return ''.join(parts)
+
+
+def _wear(result):
+    rows = claims.wear(result)
+    if not rows:
+        return ''
+    table = ''.join('<tr>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>' for row in rows)
+    heads = ''.join(f'<th>{html.escape(head)}</th>' for head in claims.wear_head(result))
+    return (f'<h2>Wear</h2><p class="note">{html.escape(claims.WEAR_NOTE)}</p><div class="wide"><table>'
+            f'<tr>{heads}</tr>{table}</table></div>')
 
 
 def _baselines(results):

@@ -2,7 +2,7 @@
 
 import configparser
 import pathlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 HOME = pathlib.Path(__file__).resolve().parent.parent
 
@@ -22,6 +22,14 @@ class Arm:
     library: str = ''
     library_file: str = ''  # another file than the installed library's, for benchmarks only
     settings: dict = field(default_factory=dict)
+    method: str = ''        # how the library wrote pages, known when a run has been made
+
+    def found(self, method):
+        """This arm with the method that was in force, named in its title."""
+        if not method:
+            return self
+        named = method in self.title
+        return replace(self, method=method, title=self.title if named else f'{self.title} ({method})')
 
 
 @dataclass

@@ -9,8 +9,8 @@ import shutil
 from . import claims, options, page, report
 
 BEGIN, END = '<!-- result:begin -->', '<!-- result:end -->'
-ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms')
-TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes')
+ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms', 'bytes_per_page')
+TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes', 'bytes_per_page')
 
 
 def replace(text, part):
@@ -47,9 +47,11 @@ def section(results, picture='', of=None):
     first = results[0]
     noise = [f'**{line}**' for line in claims.noise(results)]
     parts = [report.conditions(first.plan, first.environment)[1], *noise, _losses(results),
-             '\n'.join(f'- {line}' for result in results for line in claims.disk_share(result))]
+             '\n'.join(f'- {claims.named(results, result, line)}'
+                       for result in results for line in claims.disk_share(result))]
     if len(results) > 1:
         parts += [_headlines(results, False), _headlines(results, True)]
+    parts += [_wear(result) for result in results]
     parts += [f'{first.name}: `{first.plan.command()}`' if len(results) > 1
               else f'`{first.plan.command()}`',
               report.conditions(first.plan, first.environment)[0], _figures(first)]
@@ -64,6 +66,15 @@ def _losses(results):
     head, lines = claims.losses_text(results)
     return '\n'.join([f'**Where smgr_atomic loses.** {head}', *([''] if lines else []),
                       *(f'- {line}' for line in lines)])
+
+
+def _wear(result):
+    rows = claims.wear(result)
+    if not rows:
+        return ''
+    head = claims.wear_head(result)
+    table = '\n'.join([_row(head), '|---|' + '---:|' * (len(head) - 1), *map(_row, rows)])
+    return f'{claims.WEAR_NOTE}\n\n{table}'
 
 
 def _row(cells):

@@ -12,6 +12,7 @@ from . import measure, processes, volume
 
 REDO_DONE = re.compile(r'redo done at \S+ system usage: .*elapsed: ([\d.]+) s')
 REDO_FROM = re.compile(r'redo starts at ([0-9A-F]+)/([0-9A-F]+)')
+REPAIRED = re.compile(r'smgr_atomic: page journal: .* (\d+) restored, .*; (\d+) ms')
 REDO_TO = re.compile(r'redo done at ([0-9A-F]+)/([0-9A-F]+)')
 
 
@@ -38,9 +39,12 @@ def crash_and_recover(running, data, place, disk, directory, load_tps, seconds):
 
 
 def parse(log):
-    """Server log of a recovery -> redo_s, redo_bytes (0 where redo was not needed)."""
+    """Server log of a recovery -> redo_s, redo_bytes (0 where redo was not needed), and with a page
+    journal what its repair took."""
+    repair = REPAIRED.search(log)
+    repaired = {'repaired_pages': int(repair[1]), 'repair_s': int(repair[2]) / 1000} if repair else {}
     begin, done, end = REDO_FROM.search(log), REDO_DONE.search(log), REDO_TO.search(log)
     if not (begin and done and end):
-        return {'redo_s': 0.0, 'redo_bytes': 0}
+        return {'redo_s': 0.0, 'redo_bytes': 0, **repaired}
     first, last = (int(found[1], 16) << 32 | int(found[2], 16) for found in (begin, end))
-    return {'redo_s': float(done[1]), 'redo_bytes': last - first}
+    return {'redo_s': float(done[1]), 'redo_bytes': last - first, **repaired}

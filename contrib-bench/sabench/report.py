@@ -5,7 +5,7 @@ import json
 import textwrap
 from dataclasses import dataclass
 
-from . import statistics
+from . import measure, statistics
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ SECTIONS = (
         Metric('drain_s', 'then until all is on disk, s', '', 1),
         Metric('drained_bytes_per_transaction', 'bytes per transaction until then', 'less'),
         Metric('bytes_per_page', 'bytes per page written', 'less'),
+        Metric('wal_bytes_per_page', 'WAL per page written', 'less'),
         Metric('data_bytes_per_page', 'bytes per page written, without WAL', 'less'))),
     ('Largest file', (
         Metric('extents_before', 'extents before the run'),
@@ -74,7 +75,9 @@ SECTIONS = (
         Metric('ready_s', 'until connections are accepted, s', 'less', 2),
         Metric('redo_s', 'redo, s', 'less', 2),
         Metric('redo_bytes', 'WAL replayed, MB', 'less', 1, 1e6),
-        Metric('redo_us', 'redo per transaction, µs', 'less', 1))),
+        Metric('redo_us', 'redo per transaction, µs', 'less', 1),
+        Metric('repair_s', 'reading the page journal, s', '', 2),
+        Metric('repaired_pages', 'pages restored from it'))),
     ('Standby', (
         Metric('lag_most_bytes', 'most behind, MB', 'less', 1, 1e6),
         Metric('lag_end_bytes', 'behind at the end, MB', 'less', 1, 1e6),
@@ -97,6 +100,8 @@ BUFFERED = ('Written to the device: during the run only. Stock leaves pages in t
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
            'until then" and bytes per page.')
 SHARED = 'Device figures count whatever else used the device of that directory, too.'
+IMAGES = ('Images per transaction, and with them the ratios of WAL, depend on how often checkpoints come: every '
+          '{timeout}, or whenever about half of max_wal_size ({size}) is filled; see "checkpoints begun".')
 TASK = 'A "transaction" here is one repetition of the statement.'
 
 PER_SECOND = {'second_cv': statistics.variation, 'second_sd': statistics.deviation,
@@ -279,6 +284,8 @@ def notes(plan, summary, spread):
     result = [LEGEND.format(spread=spread, claim=claim)]
     if plan.task:
         result.append(TASK)
+    else:
+        result.append(IMAGES.format(timeout=plan.checkpoint_timeout, size=plan.max_wal_size))
     result += [f'{letter} {arm.title}: {arm.warning}.'
                for letter, arm in zip(letters(plan), plan.arm_list()) if arm.warning]
     if not plan.task and any(
@@ -297,7 +304,7 @@ def conditions(plan, environment):
     work = f'{plan.repeat} repetitions' if plan.task else f'{plan.duration} s'
     return [
         f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
-        f'{work}, checkpoint_timeout {plan.checkpoint_timeout}, shared_buffers '
+        f'{work}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, shared_buffers '
         f'{plan.shared_buffers}; disk: {disk.title}'
         + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
@@ -353,8 +360,8 @@ def _write_runs(path, records):
     with path.open('w', newline='') as file:
         writer = csv.writer(file)
         machine = ['background_cpu', 'cpu_used_s', 'cpu_stolen_s']
-        writer.writerow(['round', 'arm', *machine, *names])
+        writer.writerow(['round', 'arm', 'method', *machine, *names])
         for record in sorted(records, key=lambda item: (item['round'], item['arm'])):
-            writer.writerow([record['round'], record['arm'],
+            writer.writerow([record['round'], record['arm'], measure.method(record),
                              *(record['machine'][name] for name in machine),
                              *(record['figures'].get(name) for name in names)])

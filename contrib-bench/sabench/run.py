@@ -223,8 +223,8 @@ class Comparison:
 
     def _report(self):
         result = page.load(self.results)
-        picture = pictures.tps_over_time(self.plan, result.records, self.results)
-        print(report.write(self.plan, result.records, result.environment, self.results))
+        picture = pictures.tps_over_time(result.plan, result.records, self.results)
+        print(report.write(result.plan, result.records, result.environment, self.results))
         page.write([result], self.results / 'report.html', self.plan.load_title())
         print(f'\nreport   {self.results / "report.html"}')
         if picture:

@@ -82,7 +82,8 @@ class Suite:
             except errors as error:
                 comparison.progress.note(f'bench: {name}: {error}')
                 failed.append(name)
-        print(f'\n{self.report()}')
+            shown = self.report()       # of what is finished: whoever stops here has it
+        print(f'\n{shown}')
         return 1 if failed else 0
 
     def report(self):

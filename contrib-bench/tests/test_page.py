@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from html.parser import HTMLParser
 
-from sabench import claims, options, page, readme, report, suite
+from sabench import claims, measure, options, page, readme, report, suite
 
 ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'processor': 'x <&>',
                'memory_mb': 2048, 'filesystem': 'xfs'}
@@ -74,6 +74,59 @@ class Claims(unittest.TestCase):
             self.assertTrue(report.METRICS[key].better, key)
 
 
+class Methods(unittest.TestCase):
+    STATUS = {'mode_in_force': 'direct', 'protection': 'software'}
+
+    def runs(self, *statuses):
+        return [{**record('smgr_atomic', number + 1, tps=100), 'checks': {'status': status}}
+                for number, status in enumerate(statuses)] + [record('stock', 1, tps=100)]
+
+    def test_arm_is_named_after_the_method_in_force(self):
+        plan = options.Plan(arms='stock,smgr_atomic,doublewrite')
+        plan.methods = measure.methods(self.runs(self.STATUS))
+        self.assertEqual([arm.title for arm in plan.arm_list()],
+                         ['stock, images on', 'smgr_atomic (copy-on-write)', 'smgr_atomic, page journal'])
+
+    def test_methods(self):
+        for mode, protection, method in (('direct', 'hardware', 'hardware'),
+                                         ('doublewrite', 'journal', 'page journal'),
+                                         ('writethrough', 'software', 'writethrough'),
+                                         ('new', 'thing', 'new, thing')):
+            found = measure.methods(self.runs({'mode_in_force': mode, 'protection': protection}))
+            self.assertEqual(found, {'smgr_atomic': method})
+
+    def test_runs_that_differ_are_not_hidden(self):
+        found = measure.methods(self.runs(self.STATUS, {**self.STATUS, 'protection': 'hardware'}))
+        self.assertEqual(found, {'smgr_atomic': 'copy-on-write and hardware'})
+
+    def test_reasons_are_those_of_the_method(self):
+        found = result(stock={'tps': [100] * 3}, smgr_atomic={'tps': [50, 51, 52]})
+        self.assertIn('copy-on-write', claims.losses(found)[0])
+        found.plan.methods = {'smgr_atomic': 'page journal'}
+        self.assertIn('smgr_atomic (page journal): TPS', claims.losses(found)[0])
+        self.assertIn('written twice', claims.losses(found)[0])
+
+    def test_csv_has_the_method(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / 'results.csv'
+            report._write_runs(path, self.runs(self.STATUS))
+            lines = path.read_text().splitlines()
+        self.assertRegex(lines[0], '^round,arm,method,')
+        self.assertRegex(lines[1], '^1,smgr_atomic,copy-on-write,')
+        self.assertRegex(lines[2], '^1,stock,,')
+
+
+class Wear(unittest.TestCase):
+    def test_only_its_profile_has_the_table(self):
+        found = result(stock={'bytes_per_page': [16000] * 3, 'wal_bytes_per_page': [8000] * 3},
+                       doublewrite={'bytes_per_page': [17000] * 3, 'wal_bytes_per_page': [300] * 3})
+        self.assertEqual(claims.wear(found), [])
+        found.plan.profile = 'wear'
+        self.assertEqual(claims.wear(found)[1], ['smgr_atomic, page journal', '300', '–', '17,000',
+                                                 '1.06x more (1.06–1.06)'])
+        self.assertIn('| smgr_atomic, page journal | 300 |', readme.section([found]))
+
+
 class Page(unittest.TestCase):
     def test_report(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -107,6 +160,11 @@ class Readme(unittest.TestCase):
         self.assertLess(text.index('loses'), text.index('| against stock'))
         self.assertIn('18.0x less (18.0–18.0)', text)
         self.assertIn('**unsafe**', text)
+
+
+    def test_lines_name_the_comparison_only_where_there_are_several(self):
+        self.assertIn('\n- smgr_atomic: TPS', readme.section([SLOWER]))
+        self.assertIn('\n- a-comparison: smgr_atomic: TPS', readme.section([SLOWER, EQUAL]))
 
 
 class Suites(unittest.TestCase):

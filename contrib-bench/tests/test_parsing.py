@@ -154,7 +154,7 @@ class SmallFiles(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_command_line_wins_over_profile(self):
         plan, _ = options.parse(['--profile', 'demo', '--scale', '7'])
-        self.assertEqual((plan.scale, plan.duration), (7, 30))
+        self.assertEqual((plan.scale, plan.duration), (7, 25))
 
     def test_sizes(self):
         self.assertEqual(options.megabytes('4GB'), 4096)
