@@ -3,8 +3,9 @@
  *	  Random 8 KiB overwrites of a file with O_DIRECT|RWF_ATOMIC through io_uring.
  *
  * What fio --atomic=1 measures, for systems whose fio does not know it yet.  The
- * file must exist and be written already: only overwrites are counted.  Prints
- * one line of JSON.  A tool for measuring, not part of the product.
+ * file must exist and be written already: only overwrites are counted.  With
+ * "plain" the writes go without RWF_ATOMIC, for comparison.  Prints one line of
+ * JSON.  A tool for measuring, not part of the product.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -62,6 +63,8 @@ next_random(uint64_t *state)
 	return *state * 2685821657736338717ULL;
 }
 
+static int	rw_flags = RWF_ATOMIC;
+
 /* Queue one write of a random page; slot says which buffer and is its user data. */
 static void
 queue_write(struct io_uring *ring, int fd, char *buffers, uintptr_t slot, uint64_t pages,
@@ -70,7 +73,7 @@ queue_write(struct io_uring *ring, int fd, char *buffers, uintptr_t slot, uint64
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 
 	io_uring_prep_write(sqe, fd, buffers + slot * PAGE, PAGE, next_random(random) % pages * PAGE);
-	sqe->rw_flags = RWF_ATOMIC;
+	sqe->rw_flags = rw_flags;
 	io_uring_sqe_set_data(sqe, (void *) slot);
 }
 
@@ -87,7 +90,7 @@ reap_write(struct io_uring *ring, uintptr_t *slot)
 	result = cqe->res;
 	io_uring_cqe_seen(ring, cqe);
 	if (result < 0 && result != -EAGAIN && result != -EINTR)
-		die("write with RWF_ATOMIC", -result);
+		die(rw_flags ? "write with RWF_ATOMIC" : "write", -result);
 	if (result >= 0 && result != PAGE)
 		die("short write", EIO);
 	return result == PAGE;
@@ -126,16 +129,19 @@ main(int argc, char **argv)
 	char	   *buffers;
 	uint64_t	written;
 	double		start;
-	int			depth = argc == 4 ? atoi(argv[2]) : 0;
-	int			seconds = argc == 4 ? atoi(argv[3]) : 0;
+	int			plain = argc == 5 && strcmp(argv[4], "plain") == 0;
+	int			depth = argc == 4 || plain ? atoi(argv[2]) : 0;
+	int			seconds = argc == 4 || plain ? atoi(argv[3]) : 0;
 	int			fd;
 	int			error;
 
 	if (depth < 1 || depth > MAX_DEPTH || seconds < 1)
 	{
-		fprintf(stderr, "usage: atomicwrite FILE DEPTH SECONDS\n");
+		fprintf(stderr, "usage: atomicwrite FILE DEPTH SECONDS [plain]\n");
 		return 2;
 	}
+	if (plain)
+		rw_flags = 0;
 	fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		die(argv[1], errno);

@@ -14,6 +14,10 @@
  * the file, and between batches everything is made durable, unmeasured, so that
  * neither finds the pool full or the page cache dirty beyond its share.
  *
+ * writecost_rate() writes many different blocks as fast as smgrwrite() takes
+ * them and waits until all are durable: the rate of whatever carries pages to
+ * the disk behind the table of storage managers.
+ *
  * The blocks keep their content: each is read first and written back.  The
  * relation is locked against everyone else and must be permanent.
  *
@@ -52,6 +56,7 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(writecost);
 PG_FUNCTION_INFO_V1(writecost_accept);
+PG_FUNCTION_INFO_V1(writecost_rate);
 
 /* What both ways of writing need to know. */
 typedef struct Bench
@@ -97,23 +102,27 @@ open_direct(Relation rel)
 }
 
 /*
- * Choose the blocks of the next batch, in [first, last], and read what they
- * hold; past the page cache, or the first write of a block would pay for
- * dropping it there.
+ * Read what a chosen block holds; past the page cache, or the first write of
+ * the block would pay for dropping it there.
  */
+static void
+read_block(Bench *bench, int i)
+{
+	if (pread(bench->fd, bench->pages + (Size) i * BLCKSZ, BLCKSZ,
+			  (off_t) bench->blocks[i] * BLCKSZ) != BLCKSZ)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read block %u: %m", bench->blocks[i])));
+}
+
+/* Choose the blocks of the next batch, in [first, last], and read them. */
 static void
 choose_blocks(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last)
 {
 	for (int i = 0; i < bench->batch; i++)
 	{
-		BlockNumber block = pg_prng_uint64_range(prng, first, last);
-
-		bench->blocks[i] = block;
-		if (pread(bench->fd, bench->pages + (Size) i * BLCKSZ, BLCKSZ,
-				  (off_t) block * BLCKSZ) != BLCKSZ)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read block %u: %m", block)));
+		bench->blocks[i] = pg_prng_uint64_range(prng, first, last);
+		read_block(bench, i);
 	}
 }
 
@@ -369,6 +378,85 @@ writecost_accept(PG_FUNCTION_ARGS)
 	values[1] = Float8GetDatum(quantile(pool, pairs * batch, 0.5));
 	values[2] = Float8GetDatum(quantile(ratios, pairs, 0.5));
 	values[3] = Float8GetDatum(quantile(cpu_ratios, pairs, 0.5));
+
+	CloseTransientFile(bench.fd);
+	relation_close(bench.rel, NoLock);	/* the lock stays until commit */
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls)));
+}
+
+/* Block numbers 0 to count - 1 in random order. */
+static BlockNumber *
+shuffled_blocks(BlockNumber count, uint64 seed)
+{
+	BlockNumber *blocks = palloc_extended((Size) count * sizeof(BlockNumber), MCXT_ALLOC_HUGE);
+	pg_prng_state prng;
+
+	pg_prng_seed(&prng, seed);
+	for (BlockNumber i = 0; i < count; i++)
+	{
+		BlockNumber j = pg_prng_uint64_range(&prng, 0, i);
+
+		blocks[i] = blocks[j];
+		blocks[j] = i;
+	}
+	return blocks;
+}
+
+/* Processor time of the whole machine since boot, in s; idle, waiting and stolen time is none. */
+static double
+machine_cpu(void)
+{
+	FILE	   *file = AllocateFile("/proc/stat", "r");
+	double		t[7];
+
+	if (file == NULL ||
+		fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6]) != 7)
+		elog(ERROR, "could not read /proc/stat");
+	FreeFile(file);
+	return (t[0] + t[1] + t[2] + t[5] + t[6]) / sysconf(_SC_CLK_TCK);
+}
+
+/*
+ * writecost_rate(relation, pages, seed) -> seconds, machine_cpu_s, prepare_cpu_s
+ *
+ * Time from the first of so many smgrwrite() calls, each for another block, to
+ * the return of smgrimmedsync(), and what the machine worked meanwhile; apart
+ * from that, processor time of this process before.
+ */
+Datum
+writecost_rate(PG_FUNCTION_ARGS)
+{
+	int			pages = PG_GETARG_INT32(1);
+	TupleDesc	tupdesc = result_desc(fcinfo);
+	Bench		bench;
+	uint64		start;
+	double		machine;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	check_arguments(1, 1);
+	open_bench(&bench, PG_GETARG_OID(0), 1);
+	if (pages < 1 || pages > bench.nblocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("pages must be between 1 and %u", bench.nblocks)));
+	bench.blocks = shuffled_blocks(bench.nblocks, PG_GETARG_INT32(2));
+	bench.pages = palloc_extended((Size) pages * BLCKSZ + ALIGNMENT, MCXT_ALLOC_HUGE);
+	bench.pages = (char *) TYPEALIGN(ALIGNMENT, bench.pages);
+	for (int i = 0; i < pages; i++)
+		read_block(&bench, i);
+
+	values[2] = Float8GetDatum((double) now_ns(CLOCK_THREAD_CPUTIME_ID) / 1e9);
+	machine = machine_cpu();
+	start = now_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < pages; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		write_smgr(&bench, i);
+	}
+	smgrimmedsync(RelationGetSmgr(bench.rel), MAIN_FORKNUM);
+	values[0] = Float8GetDatum((double) (now_ns(CLOCK_MONOTONIC) - start) / 1e9);
+	values[1] = Float8GetDatum(machine_cpu() - machine);
 
 	CloseTransientFile(bench.fd);
 	relation_close(bench.rel, NoLock);	/* the lock stays until commit */
