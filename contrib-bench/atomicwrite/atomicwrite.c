@@ -3,9 +3,9 @@
  *	  Random 8 KiB overwrites of a file with O_DIRECT|RWF_ATOMIC through io_uring.
  *
  * What fio --atomic=1 measures, for systems whose fio does not know it yet.  The
- * file must exist and be written already: only overwrites are counted.  With
- * "plain" the writes go without RWF_ATOMIC, for comparison.  Prints one line of
- * JSON.  A tool for measuring, not part of the product.
+ * file must exist and be written already: only overwrites are counted.  It ends
+ * after so many seconds, or ("30000p") pages.  With "plain" the writes go without
+ * RWF_ATOMIC, for comparison.  Prints one line of JSON.  A tool for measuring, not part of the product.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -96,8 +96,10 @@ reap_write(struct io_uring *ring, uintptr_t *slot)
 	return result == PAGE;
 }
 
+/* Write for so many seconds, or most pages; returns how many were written. */
 static uint64_t
-overwrite(struct io_uring *ring, int fd, char *buffers, int depth, uint64_t pages, double seconds)
+overwrite(struct io_uring *ring, int fd, char *buffers, int depth, uint64_t pages, double seconds,
+		  uint64_t most)
 {
 	uint64_t	random = 88172645463325252ULL;
 	uint64_t	written = 0;
@@ -113,7 +115,7 @@ overwrite(struct io_uring *ring, int fd, char *buffers, int depth, uint64_t page
 		if (io_uring_submit(ring) < 0)
 			die("io_uring_submit", EIO);
 		written += reap_write(ring, &slot);
-		if (now() < end)
+		if (now() < end && written + under_way <= most)
 			queue_write(ring, fd, buffers, slot, pages, &random);
 		else
 			under_way--;
@@ -131,13 +133,14 @@ main(int argc, char **argv)
 	double		start;
 	int			plain = argc == 5 && strcmp(argv[4], "plain") == 0;
 	int			depth = argc == 4 || plain ? atoi(argv[2]) : 0;
-	int			seconds = argc == 4 || plain ? atoi(argv[3]) : 0;
+	int			amount = argc == 4 || plain ? atoi(argv[3]) : 0;
+	int			in_pages = amount > 0 && strchr(argv[3], 'p') != NULL;
 	int			fd;
 	int			error;
 
-	if (depth < 1 || depth > MAX_DEPTH || seconds < 1)
+	if (depth < 1 || depth > MAX_DEPTH || amount < (in_pages ? depth : 1))
 	{
-		fprintf(stderr, "usage: atomicwrite FILE DEPTH SECONDS [plain]\n");
+		fprintf(stderr, "usage: atomicwrite FILE DEPTH SECONDS|PAGESp [plain]\n");
 		return 2;
 	}
 	if (plain)
@@ -154,7 +157,8 @@ main(int argc, char **argv)
 		die("io_uring", -error);
 
 	start = now();
-	written = overwrite(&ring, fd, buffers, depth, st.st_size / PAGE, seconds);
+	written = overwrite(&ring, fd, buffers, depth, st.st_size / PAGE, in_pages ? 1e9 : amount,
+						in_pages ? (uint64_t) amount : UINT64_MAX);
 	printf("{\"writes\": %llu, \"seconds\": %.3f, \"cpu_s\": %.3f}\n",
 		   (unsigned long long) written, now() - start, cpu_seconds());
 	io_uring_queue_exit(&ring);
