@@ -50,8 +50,9 @@
  * ring has room for.  Who finds the ring full retires too: nobody waits for
  * the worker.
  *
- * The file is opened by the postmaster at start (or not at all until the next
- * one) and inherited by every process.
+ * The file is opened by the postmaster at start, if pages go through it from the
+ * start on, and inherited by every process; or by the driver when it is first
+ * wanted, and by each other process when it first writes to it.
  *
  * Locks
  *	  lock			ring, keys, open, retirer, counters
@@ -95,11 +96,10 @@ typedef struct DoublewriteShared
 	LWLock	   *lock;
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
-	bool		available;		/* set at start: the file is open in every process */
+	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
-	char		unusable[512];	/* set at start: why the file could not be opened */
-	char		path[MAXPGPATH];	/* set at start */
+	char		path[MAXPGPATH];	/* set before "available" */
 	uint64		batches;
 	uint64		pages;
 	uint64		retirements;
@@ -115,7 +115,7 @@ static DoublewriteShared *shared = NULL;
 /* keys[section * section_blocks + n]: nth page of the section */
 static SaJournalKey *keys = NULL;
 
-/* Of the postmaster, inherited. */
+/* Of the postmaster, inherited; else of this process. */
 static int	journal_fd = -1;
 static char journal_path[MAXPGPATH];
 
@@ -163,7 +163,20 @@ panic(const char *what)
 			 errhint("Check the device and the kernel log.")));
 }
 
-/* ---- the file, at start ---- */
+/* The open journal.  There is one (available). */
+static int
+descriptor(void)
+{
+	if (journal_fd >= 0)
+		return journal_fd;
+	strlcpy(journal_path, shared->path, MAXPGPATH);
+	journal_fd = sa_journal_join(journal_path);
+	if (journal_fd < 0)
+		panic("open");
+	return journal_fd;
+}
+
+/* ---- opening it ---- */
 
 static bool
 knows(const SaMarker *marker, bool have_marker, const SaJournalSuper *super)
@@ -256,9 +269,30 @@ open_or_make(char *reason, size_t size)
 	return true;
 }
 
+/* Begin a new generation: what is in the file counts no more. */
+static void
+begin_generation(void)
+{
+	bool		found;
+	int			error;
+
+	error = sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found);
+	if (error != 0 || !found)
+	{
+		errno = error != 0 ? error : EIO;
+		panic("read");
+	}
+	shared->super.generation++;
+	sa_ring_init(&shared->ring, section_blocks());
+	strlcpy(shared->path, journal_path, MAXPGPATH);
+	shared->available = true;
+}
+
 /*
- * Can pages go through the journal?  If not, a reason for people.  In the
- * postmaster at start, after repair: opens the journal, makes it if needed.
+ * Can pages go through the journal?  If not, a reason for people.  Opens the
+ * journal, or makes it.  In the postmaster at start, after repair, when
+ * sa_doublewrite_start() or _give_up() follows; or in the driver, when no page
+ * has gone through a journal since the start.
  */
 bool
 sa_doublewrite_usable(char *reason, size_t size)
@@ -273,17 +307,20 @@ sa_doublewrite_usable(char *reason, size_t size)
 		snprintf(reason, size, "no page journal during pg_upgrade");
 		return false;
 	}
-	if (IsUnderPostmaster)
-	{
-		if (!shared->available)
-			snprintf(reason, size, "%s%sthe page journal is opened only when the server starts; restart it for doublewrite",
-					 shared->unusable, shared->unusable[0] != '\0' ? "; " : "");
-		return shared->available;
-	}
-	if (open_or_make(reason, size))
+	if (shared->available)
 		return true;
-	strlcpy(shared->unusable, reason, sizeof(shared->unusable));
-	return false;
+	if (!open_or_make(reason, size))
+		return false;
+	if (!IsUnderPostmaster)
+		return true;
+	if (!sa_journal_share(journal_fd))
+		panic("share");
+	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	begin_generation();
+	LWLockRelease(shared->lock);
+	LWLockRelease(shared->retire_lock);
+	return true;
 }
 
 /*
@@ -304,7 +341,7 @@ write_super(void)
 	int			error;
 
 	shared->super.serial++;
-	error = sa_journal_write_super(journal_fd, &shared->super);
+	error = sa_journal_write_super(descriptor(), &shared->super);
 	if (error == 0)
 		return;
 	errno = error;
@@ -331,27 +368,15 @@ begin_use(void)
 }
 
 /*
- * Begin a new generation and open the journal.  Postmaster at start, after
+ * Pages go through the journal from now on.  Postmaster at start, after
  * sa_doublewrite_usable() has said yes; nothing in the file is needed any more.
  */
 void
 sa_doublewrite_start(void)
 {
-	bool		found;
-	int			error;
-
 	Assert(!IsUnderPostmaster && journal_fd >= 0);
-	error = sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found);
-	if (error != 0 || !found)
-	{
-		errno = error != 0 ? error : EIO;
-		panic("read");
-	}
-	shared->super.generation++;
-	sa_ring_init(&shared->ring, section_blocks());
-	strlcpy(shared->path, journal_path, MAXPGPATH);
+	begin_generation();
 	begin_use();
-	shared->available = true;
 	shared->open = true;
 }
 
@@ -606,7 +631,7 @@ write_blocks(struct iovec *iov, int count, uint64 offset)
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
 	for (int i = 0; i < MAX_WRITE_TRIES; i++)
 	{
-		done = pwritev2(journal_fd, iov, count, offset, RWF_DSYNC);
+		done = pwritev2(descriptor(), iov, count, offset, RWF_DSYNC);
 		if (done == length || (done < 0 && errno != EINTR && errno != EAGAIN))
 			break;
 	}

@@ -103,7 +103,7 @@ check_location(const char *location, bool top_level)
 				 errhint("Use storage that smgr_atomic_probe() accepts, or set smgr_atomic.on_unsafe_tablespace = demote "
 						 "to turn full-page images on for the whole cluster first.%s",
 						 !probe.journal || status.method == SA_WRITE_DOUBLE ? "" :
-						 " With smgr_atomic.mode = doublewrite, which needs a restart, it could be used as it is.")));
+						 " With smgr_atomic.mode = doublewrite it could be used as it is.")));
 
 	PreventInTransactionBlock(top_level, "CREATE TABLESPACE");
 	ereport(NOTICE,

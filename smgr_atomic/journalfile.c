@@ -185,9 +185,9 @@ sa_journal_buffer(void)
 
 /* The children of a server that has just stopped may hold it a little longer. */
 static bool
-lock_file(int fd)
+lock_file(int fd, short type)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
 
 	for (int i = 0; i < LOCK_TRIES; i++)
 	{
@@ -223,8 +223,35 @@ sa_journal_open(const char *path, char *reason, size_t size)
 
 	if (fd < 0)
 		return refuse(fd, reason, size, path, "could not open it");
-	if (!lock_file(fd))
+	if (!lock_file(fd, F_WRLCK))
 		return refuse(fd, reason, size, path, "another server uses it");
+	return fd;
+}
+
+/* Who has opened or made the journal lets others of this server join.  False with errno. */
+bool
+sa_journal_share(int fd)
+{
+	return lock_file(fd, F_RDLCK);
+}
+
+/*
+ * Open the journal that another process of this server has opened and shares.
+ * As long as one of them lives, no other server can have it.  -1 with errno.
+ */
+int
+sa_journal_join(const char *path)
+{
+	int			fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC | PG_BINARY);
+
+	if (fd >= 0 && !lock_file(fd, F_RDLCK))
+	{
+		int			error = errno;
+
+		close(fd);
+		errno = error;
+		return -1;
+	}
 	return fd;
 }
 
@@ -268,7 +295,7 @@ sa_journal_create(const char *path, uint32 section_blocks, char *reason, size_t 
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC | PG_BINARY, pg_file_create_mode);
 	if (fd < 0)
 		return refuse(fd, reason, size, path, "could not create it");
-	if (!lock_file(fd) || !fill_with_zeroes(fd, sa_journal_file_size(section_blocks)))
+	if (!lock_file(fd, F_WRLCK) || !fill_with_zeroes(fd, sa_journal_file_size(section_blocks)))
 	{
 		int			error = errno;
 

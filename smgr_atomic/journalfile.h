@@ -27,6 +27,8 @@ extern void sa_marker_remove(int elevel);
 
 extern void sa_journal_path(char *path);
 extern int	sa_journal_open(const char *path, char *reason, size_t size);
+extern bool sa_journal_share(int fd);
+extern int	sa_journal_join(const char *path);
 extern int	sa_journal_create(const char *path, uint32 section_blocks, char *reason, size_t size);
 extern int	sa_journal_read_block(void *arg, uint64 offset, void *block);
 extern int	sa_journal_write_super(int fd, const SaJournalSuper *super);

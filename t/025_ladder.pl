@@ -42,7 +42,9 @@ for my $kind (sort keys %volume)
 	$node->start;
 	my $status = in_force($node, 'doublewrite', 'journal', 'off', "$kind: the page journal");
 	like($status->{reason}, qr/^page journal in /, "$kind: and where it is");
-	ok(-s $node->data_dir . '/pgsql_tmp_smgr_atomic/smgr_atomic.journal', "$kind: it is there");
+	my $journal = fetch_row($node, 'SELECT * FROM smgr_atomic_journal');
+	ok($journal->{open} && -s $node->data_dir . "/$journal->{path}" > $journal->{size}, "$kind: it is there")
+	  or diag explain $journal;
 }
 my $memory = new_node('memory', volume => create_volume('memory', fs => 'tmpfs', size => '500M'), conf => $conf);
 $memory->start;
@@ -74,6 +76,23 @@ for my $round (1 .. 2)
 	$ext4->command_ok([ qw(pgbench -n -c 4 -t 100 postgres) ], "ext4: journaled pages, round $round");
 }
 balanced($ext4, 'ext4: after these changes');
+my $journal = fetch_row($ext4, 'SELECT * FROM smgr_atomic_journal');
+cmp_ok($journal->{pages}, '>', 100, 'ext4: pages went through the journal');
+cmp_ok($journal->{retirements}, '>', 0, 'ext4: and it was cleared');
+cmp_ok($journal->{repair_checked}, '>', 0, 'ext4: repair had looked at some');
+
+# switched on first while the server runs
+$ext4->append_conf('postgresql.conf', "smgr_atomic.mode = off\n");
+$ext4->safe_psql('postgres', 'ALTER SYSTEM RESET smgr_atomic.mode');
+$ext4->restart;
+is(fetch_row($ext4, 'SELECT * FROM smgr_atomic_journal')->{path}, undef, 'ext4: no journal with mode off');
+set_mode($ext4, 'auto');
+reach($ext4, 'active', 'ext4: started with mode off, then auto');
+$ext4->command_ok([ qw(pgbench -n -c 4 -t 200 postgres) ], 'ext4: journaled pages');
+$ext4->stop('immediate');
+$ext4->start;
+in_force($ext4, 'doublewrite', 'journal', 'off', 'ext4: after a crash of that');
+balanced($ext4, 'ext4: after a crash of that');
 
 # from the journal to copy-on-write and back, over "off"
 my $xfs = $node{xfs};

@@ -210,7 +210,7 @@ set_mode($node, 'auto');
 reach($node, 'active', 'refusing, auto');
 sql('UPDATE there SET v = v');
 sql('CHECKPOINT');
-is(now($node)->{mode_in_force}, 'direct', 'auto: direct, because of one place');
+is(now($node)->{mode_in_force}, 'doublewrite', 'auto: the page journal, because of one place');
 set_mode($node, 'writethrough');
 reach($node, 'off', 'refusing, writethrough');
 is(shown($node), 'on', 'images are on');
@@ -232,7 +232,7 @@ like(now($node)->{reason}, qr/this kernel or filesystem does not know RWF_WRITET
 is(shown($node), 'on', 'unknown flag: images on');
 set_mode($node, 'auto');
 reach($node, 'active', 'unknown flag, auto');
-is(now($node)->{mode_in_force}, 'direct', 'unknown flag: auto picks direct');
+is(now($node)->{mode_in_force}, 'doublewrite', 'unknown flag: auto picks the page journal');
 stop_clean($node);
 
 # ---- the number comes from the kernel's headers ------------------------------
