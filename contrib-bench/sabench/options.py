@@ -117,13 +117,13 @@ class Plan:
     def estimates(self):
         """Expected seconds: of the preparation, and of one run of one arm."""
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
-        prepare = 8 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
+        prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
         if self.task:
-            return prepare, copy + 6 + self.repeat * TASK_SECONDS
-        drain = 0 if self.no_drain else 3
+            return prepare, copy + 5 + self.repeat * TASK_SECONDS
+        drain = 0 if self.no_drain else 2
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
-        return prepare, copy + 5 + self.warmup + self.duration + drain + more
+        return prepare, copy + 3 + self.warmup + self.duration + drain + more
 
     def total_seconds(self):
         prepare, run = self.estimates()
@@ -179,6 +179,8 @@ def _add_what(parser):
                       help='a look at the most important, in under 10: --suite quick')
     what.add_argument('--suite', metavar='NAME',
                       help='the comparisons of suites/NAME.conf; other options go to each of them')
+    what.add_argument('--only', metavar='A,B,...',
+                      help='of a suite: these comparisons, in this order')
     what.add_argument('--arms', metavar='A,B,...',
                       help='first one is what the others are compared with (%(default)s)')
     what.add_argument('--rounds', type=int, metavar='N',

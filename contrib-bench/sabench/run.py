@@ -36,9 +36,9 @@ def main(argv):
 
 def _dispatch(argv):
     """One comparison, a suite of them, or only a part of a README."""
-    name, results, words = suite.asked(argv)
+    name, results, only, words = suite.asked(argv)
     if name:
-        return _suite(suite.Suite.from_file(name, results, words), '--dry-run' in words)
+        return _suite(suite.Suite.from_file(name, results, words, only), '--dry-run' in words)
     plan, arguments = options.parse(argv)
     if arguments.readme:
         readme.write(arguments.readme, arguments.readme_file)
@@ -48,6 +48,8 @@ def _dispatch(argv):
     if arguments.dry_run:
         print(options.describe(plan))
         return 0
+    if arguments.only:
+        raise options.PlanError('--only goes with --full, --quick or --suite')
     options.check_machine(plan)
     comparison = Comparison(plan)
     return _guarded(comparison.run, comparison.results)

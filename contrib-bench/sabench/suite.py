@@ -15,8 +15,8 @@ class Suite:
         self.title, self.results, self.plans = title, pathlib.Path(results), plans
 
     @classmethod
-    def from_file(cls, name, results, words):
-        """From suites/NAME.conf; words go to every comparison and win."""
+    def from_file(cls, name, results, words, only=''):
+        """From suites/NAME.conf; words go to every comparison and win; only: names of those wanted."""
         path = profiles.HOME / 'suites' / f'{name}.conf'
         if not path.is_file():
             raise profiles.ProfileError(f'no "{name}" in suites/; there are: '
@@ -26,11 +26,13 @@ class Suite:
         results = pathlib.Path(results or profiles.HOME / 'results' /
                                datetime.datetime.now().strftime(f'%Y%m%d-%H%M%S-{name}'))
         plans = {}
-        for section in parser.sections():
-            if section != 'suite':
-                plan, _ = options.parse([*_words(parser[section]), *words,
-                                         '--results', str(results / section)])
-                plans[section] = plan
+        there = [section for section in parser.sections() if section != 'suite']
+        for section in only.split(',') if only else there:
+            if section not in there:
+                raise profiles.ProfileError(f'--only: suite {name} has no "{section}"; there are: '
+                                            f'{", ".join(there)}')
+            plans[section], _ = options.parse([*_words(parser[section]), *words,
+                                               '--results', str(results / section)])
         return cls(parser['suite']['title'], results, plans)
 
     @classmethod
@@ -120,16 +122,19 @@ def _words(section):
 
 
 def asked(argv):
-    """(name of a suite or '', its results or '', the other words) of a command line."""
-    name, results, rest, words = '', '', [], list(argv)
+    """(name of a suite or '', its results or '', comparisons asked for or '', the other words)."""
+    found, name, rest, words = {'--results': '', '--only': ''}, '', [], list(argv)
     while words:
         word = words.pop(0)
         key, equal, value = word.partition('=')
         if key in ('--full', '--quick'):
             name = key[2:]
-        elif key in ('--suite', '--results'):
+        elif key in ('--suite', *found):
             value = value if equal else (words.pop(0) if words else '')
-            name, results = (value, results) if key == '--suite' else (name, value)
+            if key == '--suite':
+                name = value
+            else:
+                found[key] = value
         else:
             rest.append(word)
-    return (name, results, rest) if name else ('', '', list(argv))
+    return (name, *found.values(), rest) if name else ('', '', '', list(argv))

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from html.parser import HTMLParser
 
-from sabench import claims, measure, options, page, readme, report, suite
+from sabench import claims, measure, options, page, profiles, readme, report, suite
 
 ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'processor': 'x <&>',
                'memory_mb': 2048, 'filesystem': 'xfs'}
@@ -170,10 +170,17 @@ class Readme(unittest.TestCase):
 class Suites(unittest.TestCase):
     def test_words(self):
         self.assertEqual(suite.asked(['--full', '--scale', '3', '--results=x']),
-                         ('full', 'x', ['--scale', '3']))
-        self.assertEqual(suite.asked(['--suite', 'mine', '--dry-run']), ('mine', '', ['--dry-run']))
+                         ('full', 'x', '', ['--scale', '3']))
+        self.assertEqual(suite.asked(['--suite', 'mine', '--dry-run', '--only', 'a,b']),
+                         ('mine', '', 'a,b', ['--dry-run']))
         self.assertEqual(suite.asked(['--scale', '3', '--results', 'y']),
-                         ('', '', ['--scale', '3', '--results', 'y']))
+                         ('', '', '', ['--scale', '3', '--results', 'y']))
+
+    def test_only(self):
+        todo = suite.Suite.from_file('full', '/nowhere', [], 'wear,tpcb')
+        self.assertEqual(list(todo.plans), ['wear', 'tpcb'])
+        with self.assertRaisesRegex(profiles.ProfileError, 'no "nothing"; there are: evictions,'):
+            suite.Suite.from_file('full', '/nowhere', [], 'nothing')
 
     def test_they_fit_their_time(self):
         for name, minutes in (('quick', 10), ('full', 90)):
