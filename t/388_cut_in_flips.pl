@@ -17,24 +17,18 @@ use Test::More;
 need_root();
 need_torn_free_xfs();
 my $seed = SmgrAtomic::Crash::first_seed();
-my $cuts = $ENV{CRASH_CUTS} // 4;
+my $cuts = $ENV{CRASH_CUTS} // 2;
 my $lab  = SmgrAtomic::Crash->new;
-
-$SmgrAtomic::Crash::arms{flips} = {
-	title => 'smgr_atomic, mode flips',
-	conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.mode=direct' ],
-	flips => 1
-};
 
 # Each change is waited for now and then only: a cut in the middle of a change
 # that is taken back is as good as any.
-my $flips = <<'SQL';
+my $flips_sql = <<'SQL';
 \set pause random(0, 2)
 \set patience random(0, 1500)
 ALTER SYSTEM SET smgr_atomic.mode = off;
 SELECT pg_reload_conf();
 SELECT smgr_atomic_wait('off', :patience * interval '1 ms');
-ALTER SYSTEM SET smgr_atomic.mode = direct;
+ALTER SYSTEM SET smgr_atomic.mode = MODE;
 SELECT pg_reload_conf();
 SELECT smgr_atomic_wait('active', '5 s');
 \sleep :patience ms
@@ -53,36 +47,49 @@ sub images_are
 	return $run->log_text =~ /.*smgr_atomic: full_page_writes is now (on|off)/s ? $1 : '';
 }
 
-# Cuts with images on and with images off, in turns.
-my (%met, $split);
-for my $number ($seed + 1 .. $seed + MOST_CUTS)
-{
-	last if $number > $seed + $cuts && $met{on} && $met{off} && $split;
-	my $wanted = $number % 2 ? 'on' : 'off';
-	my $run = $lab->begin(arm => 'flips', seed => $number);
-
-	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
-	$run->value('CREATE EXTENSION smgr_atomic');
-	$run->mark_log;
-	$run->workload(also => $flips);
-	SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /is now on.*is now off.*is now on/s })
-	  or BAIL_OUT('no changes of state');
-	SmgrAtomic::Crash::wait_for(60, sub { images_are($run) eq $wanted });
-	$run->cut_now;
-	my $images = images_are($run);
-	$run->power_on;
-	$run->recover_and_verify;
-	note "seed $number: cut by $run->{cut}{last_cut} with images $images, $run->{split} writes split, "
-	  . "$run->{torn} torn pages, $run->{acknowledged} commits, $run->{lost} lost";
-	is(join("\n", @{ $run->{problems} }), '', "seed $number: sound after recovery");
-	is($run->{lost}, 0, "... none of $run->{acknowledged} acknowledged commits lost");
-	is($run->{torn} + $run->{damaged_before}, 0, '... images were off: no torn page even before recovery')
-	  if $images eq 'off';
-	$met{$images}++;
-	$split += $run->{split};
-	$run->end;
-}
-cmp_ok($split, '>', 0, 'the cuts did split writes');
-ok($met{$_}, "$met{$_} cuts met images $_") for 'on', 'off';
-
+cuts_in_flips($_) for qw(direct doublewrite);
 done_testing();
+
+# Cuts with images on and with images off, in turns.
+sub cuts_in_flips
+{
+	my ($mode) = @_;
+	my $flips = $flips_sql =~ s/MODE/$mode/r;
+	my (%met, $split);
+
+	$SmgrAtomic::Crash::arms{flips} = {
+		title => "smgr_atomic, mode flips, $mode",
+		conf  => [ 'shared_preload_libraries=smgr_atomic', "smgr_atomic.mode=$mode", 'smgr_atomic.journal_size=8MB' ],
+		flips => 1
+	};
+	for my $number ($seed + 1 .. $seed + MOST_CUTS)
+	{
+		last if $number > $seed + $cuts && $met{on} && $met{off} && $split;
+		my $wanted = $number % 2 ? 'on' : 'off';
+		my $run = $lab->begin(arm => 'flips', seed => $number);
+
+		$run->start or BAIL_OUT("the server does not start, see $run->{log}");
+		$run->value('CREATE EXTENSION smgr_atomic');
+		$run->mark_log;
+		$run->workload(also => $flips);
+		SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /is now on.*is now off.*is now on/s })
+		  or BAIL_OUT('no changes of state');
+		SmgrAtomic::Crash::wait_for(60, sub { images_are($run) eq $wanted });
+		$run->cut_now;
+		my $images = images_are($run);
+		$run->power_on;
+		$run->recover_and_verify;
+		note "seed $number: cut by $run->{cut}{last_cut} with images $images, $run->{split} writes split, "
+		  . "$run->{torn} torn pages, $run->{acknowledged} commits, $run->{lost} lost";
+		is(join("\n", @{ $run->{problems} }), '', "$mode, seed $number: sound after recovery");
+		is($run->{lost}, 0, "... none of $run->{acknowledged} acknowledged commits lost");
+		is($run->{torn} + $run->{damaged_before}, 0, '... images were off: no torn page even before recovery')
+		  if $images eq 'off' && $mode eq 'direct';
+		$met{$images}++;
+		$split += $run->{split};
+		$run->end;
+	}
+	cmp_ok($split, '>', 0, "$mode: the cuts did split writes");
+	ok($met{$_}, "$mode: $met{$_} cuts met images $_") for 'on', 'off';
+	return;
+}
