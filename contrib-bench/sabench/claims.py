@@ -31,7 +31,7 @@ WHY = {
 WHY_JOURNAL = {
     **{key: 'each page is written twice, to the journal and then in place' for key in (
         'tps', 'second_cv', 'second_sd', 'second_min', 'task_s', 'task_durable_s', 'task_pages_per_s',
-        'drained_bytes_per_transaction', 'data_bytes_per_page')},
+        'drained_bytes_per_transaction', 'data_bytes_per_page', 'bytes_per_page')},
     'machine_cpu_us': 'each page is written twice',
     'server_cpu_us': 'the pool copies pages and the writers fill the journal',
     'read_after_mb_s': 'not copy-on-write: {extents_after} extents; look at the noise of this figure',

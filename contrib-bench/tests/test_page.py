@@ -125,6 +125,14 @@ class Wear(unittest.TestCase):
         self.assertEqual(claims.wear(found)[1], ['smgr_atomic, page journal', '300', '–', '17,000',
                                                  '1.06x more (1.06–1.06)'])
         self.assertIn('| smgr_atomic, page journal | 300 |', readme.section([found]))
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / 'report.html'
+            page.write([found], path, 'A title')
+            text = path.read_text()
+        balance = Balance()
+        balance.feed(text)
+        self.assertEqual((balance.open, balance.wrong), ([], []))
+        self.assertIn('<h2>Wear</h2>', text)
 
 
 class Page(unittest.TestCase):
