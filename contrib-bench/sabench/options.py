@@ -120,10 +120,17 @@ class Plan:
         prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
         if self.task:
             return prepare, copy + 5 + self.repeat * TASK_SECONDS
-        drain = 0 if self.no_drain else 2
+        drain = 0 if self.no_drain else 2 + self._drain_seconds()
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
         return prepare, copy + 3 + self.warmup + self.duration + drain + more
+
+    def _drain_seconds(self):
+        """How long a limited disk takes for the pages left in memory: all of the data at worst, in runs of
+        some neighbours."""
+        disk = self.disk()
+        by_bandwidth = self.data_mb() / disk.bandwidth if disk.bandwidth else 0
+        return max(by_bandwidth, self.data_mb() * 128 / 8 / disk.iops if disk.iops else 0)
 
     def total_seconds(self):
         prepare, run = self.estimates()
