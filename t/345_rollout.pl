@@ -56,10 +56,10 @@ $primary->safe_psql('postgres', 'CREATE EXTENSION smgr_atomic');
 reach($primary, 'off', 'library on the primary, mode off');
 follows('library on the primary, mode off');
 is(places($primary), 'pg_default=software pg_global=software', 'the places can be looked at before');
-set_mode($primary, 'direct');
+set_mode($primary, 'auto');
 reach($primary, 'active', 'mode auto');
 follows('mode auto');
-is(now($standby)->{mode_in_force}, 'direct', 'the standby writes atomically');
+is(now($standby)->{mode_in_force}, 'doublewrite', 'the standby writes atomically');
 
 # ---- out: primary first -----------------------------------------------------------
 

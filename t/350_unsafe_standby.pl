@@ -134,7 +134,7 @@ reach($primary, 'active', 'primary');
 $primary->safe_psql('postgres', 'UPDATE pgbench_tellers SET filler = filler; CHECKPOINT');
 $primary->wait_for_catchup($bare);
 like(backup_of_standby('refused'),
-	qr/WAL generated with full_page_writes=off was replayed since last restartpoint.*HINT:.*Enable full_page_writes and run CHECKPOINT on the primary/s,
+	qr/WAL generated with "?full_page_writes=off"? was replayed since last restartpoint.*HINT:.*Enable "?full_page_writes"? and run CHECKPOINT on the primary/s,
 	'pg_basebackup from a standby, images off: refused by the server, with a hint');
 
 $primary->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
