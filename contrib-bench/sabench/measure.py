@@ -10,7 +10,7 @@ import subprocess
 import time
 from array import array
 
-from . import library, statistics, volume
+from . import library, profiles, statistics, volume
 
 ACTIVE_SECONDS = 120        # a library must be in force this soon after the start
 QUIET_SECONDS = 30          # backends must be gone this soon after pgbench
@@ -64,9 +64,12 @@ METHODS = {'writethrough': 'writethrough', 'doublewrite': 'page journal',
 
 
 def method(record):
-    """How the library of a run wrote pages, from its status; '' for an arm without it."""
+    """How the library of a run wrote pages, from its status; '' for an arm without it.
+
+    A library built for benchmarks says what the real one would do, not what it does: '' too.
+    """
     status = record.get('checks', {}).get('status')
-    if not status:
+    if not status or profiles.arm(record['arm']).library_file:
         return ''
     mode, protection = status['mode_in_force'], status['protection']
     return METHODS.get((mode, protection)) or METHODS.get(mode) or f'{mode}, {protection}'

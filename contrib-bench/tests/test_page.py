@@ -95,6 +95,10 @@ class Methods(unittest.TestCase):
             found = measure.methods(self.runs({'mode_in_force': mode, 'protection': protection}))
             self.assertEqual(found, {'smgr_atomic': method})
 
+    def test_library_for_benchmarks_has_no_method(self):
+        run = {**record('pool-unsafe', 1, tps=100), 'checks': {'status': self.STATUS}}
+        self.assertEqual(measure.methods([run]), {})
+
     def test_runs_that_differ_are_not_hidden(self):
         found = measure.methods(self.runs(self.STATUS, {**self.STATUS, 'protection': 'hardware'}))
         self.assertEqual(found, {'smgr_atomic': 'copy-on-write and hardware'})
