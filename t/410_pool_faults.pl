@@ -116,16 +116,15 @@ $node->safe_psql('postgres', $_) for (
 	'CHECKPOINT');
 $node->safe_psql('postgres', 'UPDATE t SET i = -i WHERE i % 4 = 0');
 throttle_volume('slow', iops => 2);
-my $reader = IPC::Run::start(
-	[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'SET enable_seqscan = off; SELECT count(abalance) FROM pgbench_accounts WHERE aid > 0' ],
-	'<', \undef, '>', \$out, '2>', \$err);    # needs the buffers of the pages just changed
+my $checkpoint = IPC::Run::start(
+	[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ], '<', \undef, '>', \$out, '2>', \$err);
 wait_until('requests to be under way', sub {
 		$node->safe_psql('postgres', 'SELECT in_flight > 4 FROM smgr_atomic_pool') eq 't' });
 kill KILL => $writer;
 $node->wait_for_log(qr/waiting for page writes of processes that have died/, $position);
 pass('SIGKILL of a writer: recovery waits for its writes');
 throttle_volume('slow');
-eval { $reader->finish };
+eval { $checkpoint->finish };
 $node->poll_query_until('postgres', 'SELECT true') or die 'no recovery';
 reach($node, 'active', 'after recovery');
 is($node->safe_psql('postgres', 'SELECT acknowledged, (SELECT sum(sign(i)) FROM t) FROM marker'), '1|240', '... what was acknowledged is there');
