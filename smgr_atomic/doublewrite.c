@@ -54,10 +54,16 @@
  * start on, and inherited by every process; or by the driver when it is first
  * wanted, and by each other process when it first writes to it.
  *
+ * The kernel tells of a failed write-back once, to whoever syncs the file next.
+ * So from such a call until it is known to have worked, or has become a PANIC,
+ * nobody may move the window past these pages because a sync of his own went
+ * well.
+ *
  * Locks
  *	  lock			ring, keys, open, retirer, counters
- *	  retire_lock	held through a retirement, also protects the superblock;
- *					taken before lock.  Files are synced while holding it.
+ *	  retire_lock	exclusive: held through a retirement, also protects the
+ *					superblock; taken before lock.  Files are synced while
+ *					holding it.  Shared: by others who sync files.
  * A process that waits for room or for a void has nothing reserved itself, so
  * what it waits for (pages of others on their way) always comes.
  *
@@ -76,6 +82,7 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "postmaster/interrupt.h"
 #include "storage/bufpage.h"
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
@@ -558,6 +565,38 @@ sync_files(FileSet *set)
 	memset(set, 0, sizeof(*set));
 }
 
+/*
+ * The caller is about to sync a file of pages by a call of the server's.  Any
+ * process that holds none of our locks.
+ */
+void
+sa_doublewrite_sync_begins(void)
+{
+	LWLockAcquire(shared->retire_lock, LW_SHARED);
+}
+
+/*
+ * It has; failed, with errno, if that was for another reason than that the file
+ * is gone.  While pages go through the journal a failure is a PANIC, whatever
+ * data_sync_retry says: who tried again would be told that all is well.
+ */
+void
+sa_doublewrite_sync_ends(bool failed, const char *path)
+{
+	int			error = errno;
+
+	if (failed && sa_doublewrite_is_open())
+	{
+		errno = error;
+		ereport(PANIC,
+				(errcode_for_file_access(),
+				 errmsg("could not fsync file \"%s\": %m", path),
+				 errdetail("Copies of its pages in the page journal cannot be given up.")));
+	}
+	LWLockRelease(shared->retire_lock);
+	errno = error;
+}
+
 static SaJournalKey *
 section_keys(int section)
 {
@@ -775,19 +814,31 @@ compare_keys(const void *a, const void *b)
 	return order != 0 ? order : x->block < y->block ? -1 : x->block > y->block;
 }
 
-/* An error is reported to one descriptor only, so it must not be passed over. */
+/* Where the kernel cannot do this, retire() has more to do. */
 static void
-write_back_page(int fd, const SaJournalKey *key, unsigned int flags)
+start_write_back(int fd, const SaJournalKey *key)
+{
+	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+
+	(void) sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WRITE);
+}
+
+static void
+await_write_back(int fd, const SaJournalKey *key)
 {
 	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	char		path[MAXPGPATH];
 	int			rc;
 
+	LWLockAcquire(shared->retire_lock, LW_SHARED);
 	do
-		rc = sync_file_range(fd, offset, BLCKSZ, flags);
+		rc = sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER);
 	while (rc < 0 && errno == EINTR);
-	if (rc == 0)
+	if (rc == 0 || errno == ENOSYS || errno == EPERM)
+	{
+		LWLockRelease(shared->retire_lock);
 		return;
+	}
 	sa_journal_segment_path(key, path);
 	ereport(PANIC,
 			(errcode_for_file_access(),
@@ -800,7 +851,6 @@ write_back_page(int fd, const SaJournalKey *key, unsigned int flags)
 static void
 write_back_file(const SaJournalKey *page_keys, uint32 count)
 {
-	const unsigned int done = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
 	char		path[MAXPGPATH];
 	int			fd;
 
@@ -811,12 +861,12 @@ write_back_file(const SaJournalKey *page_keys, uint32 count)
 	if (fd < 0)
 		return;					/* retire() will say why, if it has to */
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
-	for (uint32 i = 0; i < count + sa_io_depth; i++)
+	for (uint32 i = 0; i < count + sa_io_depth && !ShutdownRequestPending; i++)
 	{
 		if (i >= (uint32) sa_io_depth)
-			write_back_page(fd, &page_keys[i - sa_io_depth], done);
+			await_write_back(fd, &page_keys[i - sa_io_depth]);
 		if (i < count)
-			write_back_page(fd, &page_keys[i], SYNC_FILE_RANGE_WRITE);
+			start_write_back(fd, &page_keys[i]);
 	}
 	pgstat_report_wait_end();
 	close(fd);
@@ -999,6 +1049,8 @@ sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 	LWLockRelease(shared->lock);
 	if (!found)
 		return;
+	LWLockAcquire(shared->retire_lock, LW_SHARED);
 	sync_files(&files);
+	LWLockRelease(shared->retire_lock);
 	write_forget(&key);
 }

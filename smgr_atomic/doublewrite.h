@@ -59,6 +59,10 @@ extern void sa_doublewrite_make_room(void);
 extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
 extern void sa_doublewrite_placed(int section, int count);
 
+/* for those who sync files: in between the kernel may tell of a failed write */
+extern void sa_doublewrite_sync_begins(void);
+extern void sa_doublewrite_sync_ends(bool failed, const char *path);
+
 /* for the retirer */
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern bool sa_doublewrite_write_back(uint64 *sequence);

@@ -161,10 +161,15 @@ table_writeback(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumb
 static int
 table_sync(const FileTag *tag, char *path)
 {
+	int			rc;
+
 	if (sa_fpw_is_ours(tag))
 		return sa_fpw_syncfiletag(tag, path);
 	sa_pool_drain_file(saTagRelFile(tag), tag->forknum, (int64) tag->segno);
-	return mdsyncfiletag(tag, path);
+	sa_doublewrite_sync_begins();
+	rc = mdsyncfiletag(tag, path);
+	sa_doublewrite_sync_ends(rc < 0 && errno != ENOENT, path);
+	return rc;
 }
 
 static int

@@ -513,6 +513,8 @@ sa_fpw_start(void)
 	SaState		state;
 
 	info.journaled = sa_repair(info.shut_down, info.backup_label, info.checksums, info.system_identifier);
+	if (info.journaled)
+		sa_fpw_decide(sa_mode, true, &decision);	/* syncfs() may tell of what the crash was about */
 	sa_fpw_decide(sa_mode, true, &decision);
 	state = first_state(&info, &decision);
 	if (state != SA_STATE_OFF && decision.method == SA_WRITE_DOUBLE)

@@ -574,21 +574,20 @@ sa_journal_scan_free(SaJournalScan *scan)
 }
 
 /*
- * May the page in place be torn, so that it must be replaced by its newest
- * whole copy?  is_damaged: it could not be read, or has a checksum, and a
- * wrong one.
+ * Must the page in place be overwritten by its newest whole copy?  is_damaged:
+ * it could not be read, or has a checksum, and a wrong one.
  *
  * Whatever reached the place since the copy was made is the copy or a part of
- * it, so any difference is reason enough; a checksum of 16 bits alone would
- * let one torn page in 65536 pass.  A page in place with a newer LSN cannot be
- * if every rule above was kept.  Should one be there all the same, it has the
- * first sector of something newer that redo makes again: it is left alone.
+ * it; a checksum of 16 bits alone would let one torn page in 65536 pass.  What
+ * is equal is written too: it may have been read from the page cache, where the
+ * kernel leaves a page, marked clean, when the device has refused it.
+ *
+ * A page in place with a newer LSN cannot be if every rule of doublewrite.c was
+ * kept.  Should one be there all the same, it has the first sector of something
+ * newer that redo makes again: it is left alone.
  */
 bool
 sa_journal_must_restore(const void *in_place, const void *copy, bool is_damaged)
 {
-	if (is_damaged)
-		return true;
-	return memcmp(in_place, copy, SA_JOURNAL_BLOCK) != 0 &&
-		sa_journal_page_lsn(in_place) <= sa_journal_page_lsn(copy);
+	return is_damaged || sa_journal_page_lsn(in_place) <= sa_journal_page_lsn(copy);
 }

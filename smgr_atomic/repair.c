@@ -6,11 +6,17 @@
  * Runs in the postmaster (or a standalone server) at start, and again after a
  * backend's crash, before any child that could read a page.  If the start is
  * not a clean one and a marker says that the journal was in use, every page
- * that has a copy in the journal's window is read in place and, if it may be
- * torn, overwritten by its newest whole copy; then all files that were changed
+ * that has a copy in the journal's window is read in place and, unless it is
+ * newer, overwritten by its newest whole copy; then all files with such pages
  * are fsynced.  Nothing in the journal changes before that, so a crash in here
  * costs nothing but time: the next start does it all again.  Only after that
  * doublewrite.c begins a new generation, and what is in the file counts no more.
+ *
+ * Pages are written although they look right, and files fsynced although nothing
+ * was written, because after a crash of the server alone what is read comes from
+ * the page cache.  It may not have been written back yet; or the device has
+ * refused it, and the kernel has told somebody and marked it clean.  So nothing
+ * leaves the window that was not written and fsynced by this start.
  *
  * What can be met, and what is done
  *
@@ -73,7 +79,6 @@ typedef struct Repair
 	int			fd;				/* -1 = there is none, or it is not needed */
 	SaJournalKey file;			/* its first page */
 	off_t		size;
-	bool		changed;
 	char		path[MAXPGPATH];
 	/* for people */
 	uint64		checked;
@@ -105,15 +110,15 @@ refuse_file(const char *what, const char *path)
 
 /* ---- pages ---- */
 
+/* Not pg_fsync(): with fsync = off these pages are still the only ones. */
 static void
 close_segment(Repair *repair)
 {
-	if (repair->fd >= 0 && repair->changed && pg_fsync(repair->fd) != 0)
+	if (repair->fd >= 0 && fsync(repair->fd) != 0)
 		refuse_file("fsync", repair->path);
 	if (repair->fd >= 0)
 		close(repair->fd);
 	repair->fd = -1;
-	repair->changed = false;
 }
 
 /*
@@ -164,6 +169,7 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	}
 	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
 		refuse_file("open", repair->path);
+	(void) fsync(repair->fd);	/* takes an error from before the start, if there is one */
 	repair->size = st.st_size;
 	return true;
 }
@@ -204,7 +210,8 @@ repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
 	off_t		offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	SaPageBuffer in_place;
 	ssize_t		done;
-	bool		damaged;
+	bool		damaged,
+				differs;
 
 	if (!open_segment(repair, key) || offset + BLCKSZ > repair->size)
 	{
@@ -222,13 +229,13 @@ repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
 	damaged = damaged || checksum_is_wrong(repair, in_place.data, key->block);
 	if (!sa_journal_must_restore(in_place.data, copy, damaged))
 		return;
+	differs = damaged || memcmp(in_place.data, copy, BLCKSZ) != 0;
 	done = pg_pwrite(repair->fd, copy, BLCKSZ, offset);
 	if (done >= 0 && done != BLCKSZ)
 		errno = ENOSPC;
 	if (done != BLCKSZ)
 		refuse_file("write", repair->path);
-	repair->changed = true;
-	repair->restored++;
+	repair->restored += differs;
 }
 
 /*

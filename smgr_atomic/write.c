@@ -157,6 +157,7 @@ register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, Fi
 {
 	SaRelFile	tag_rel = saRelFile(reln);
 	FileTag		tag;
+	int			rc;
 
 	memset(&tag, 0, sizeof(tag));
 	tag.handler = SYNC_HANDLER_MD;
@@ -169,7 +170,10 @@ register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, Fi
 	ereport(DEBUG1,
 			(errmsg_internal("could not forward fsync request because request queue is full")));
 	sa_pool_drain_file(tag_rel, fork, (int64) tag.segno);
-	if (FileSync(file, WAIT_EVENT_DATA_FILE_SYNC) < 0)
+	sa_doublewrite_sync_begins();
+	rc = FileSync(file, WAIT_EVENT_DATA_FILE_SYNC);
+	sa_doublewrite_sync_ends(rc < 0, FilePathName(file));
+	if (rc < 0)
 		ereport(data_sync_elevel(ERROR),
 				(errcode_for_file_access(),
 				 errmsg("could not fsync file \"%s\": %m", FilePathName(file))));

@@ -19,6 +19,7 @@ for my $arm (@SmgrAtomic::Crash::safe_arms)
 {
 	# stock learns of it from fsync only, and panics
 	error_on_a_page($arm) if $SmgrAtomic::Crash::arms{$arm}{whole};
+	error_of_write_back($arm) if $SmgrAtomic::Crash::arms{$arm}{images_off};
 	errors_under_load($arm, $seed + $_) for 1 .. 2;
 	no_space($arm);
 	thin_disk_full($arm);
@@ -72,6 +73,45 @@ sub error_on_a_page
 	# the server panics, and starts anew
 	SmgrAtomic::Crash::wait_for(2, sub { $run->has_ended });
 	is_sound($run, 'a write error on a page');
+	return;
+}
+
+# The kernel tells once that it could not write back pages, and then takes them
+# for written: what recovery reads is whole, and on no disk.  So the server
+# recovers with the filesystem mounted as it was, makes a checkpoint, and only
+# then what was in the page cache is forgotten.
+sub error_of_write_back
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed, 'shared_buffers=16MB', 'bgwriter_lru_maxpages=0', 'autovacuum=off',
+		'checkpoint_timeout=1h');
+
+	SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /full_page_writes is now off/ }) or BAIL_OUT('images stay on');
+	$run->sql('CREATE TABLE victim AS SELECT i, 0 AS v, repeat(\'v\', 200) AS f FROM generate_series(1, 5000) i; CHECKPOINT;');
+	my $file = $run->value(q{SELECT pg_relation_filepath('victim')});
+	my ($block, $count) = `filefrag -b4096 -v $run->{data}/$file` =~ /^ +0: +\d+\.\. +\d+: +(\d+)\.\. +\d+: +(\d+):/m
+	  or BAIL_OUT("where is $file?");
+	$run->sync_disk;
+	$run->set('eio-range', $block * 4096 . ':' . $count * 4096);
+	my ($status, $out, $err) = $run->sql('UPDATE victim SET v = 1;');
+	is($status, 0, "$arm: pages are changed in memory") or diag($err);
+	$run->sql('CHECKPOINT;');
+	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when pages cannot be written back");
+	like($run->log_text, qr/PANIC:  could not (?:fsync|write back block \d+ in) file "\Q$file\E": Input\/output error/,
+		'... the log names the file');
+	cmp_ok($run->disk_status->{refused}, '>', 0, '... the disk had refused them');
+	$run->set('eio-range', '0:0');
+	$run->kill_server;
+	$run->mark_log;
+	$run->start or diag($run->why_it_failed);
+	like($run->log_text, qr/page journal: \d+ batches, [1-9]\d* pages checked/, '... repair has looked at pages');
+	$run->sql('CHECKPOINT;');    # and no look at the table: hint bits would have its pages written
+	$run->kill_server;
+	$run->cut_now(at_once => 1);
+	$run->power_on;
+	$run->start or diag($run->why_it_failed);
+	is($run->value('SELECT count(*) || chr(32) || sum(v) FROM victim'), '5000 5000', '... nothing is lost, on the disk too');
+	is_sound($run, 'pages that could not be written back');
 	return;
 }
 
