@@ -54,11 +54,15 @@ sub is_sound
 }
 
 # With nothing else going on, the first write of a checkpoint is a page.  (With
-# replication slots it would be the file of replication origins.)
+# replication origins, which 18 has a setting of their own for, it would be their
+# file.)
 sub error_on_a_page
 {
 	my ($arm) = @_;
-	my $run = begin($arm, $seed, 'bgwriter_lru_maxpages=0', 'autovacuum=off', 'max_replication_slots=0');
+	my $pg_config = $ENV{PG_CONFIG} // 'pg_config';
+	my ($major) = `$pg_config --version` =~ /(\d+)/;
+	my $run = begin($arm, $seed, 'bgwriter_lru_maxpages=0', 'autovacuum=off', 'max_replication_slots=0',
+		$major >= 18 ? 'max_active_replication_origins=0' : ());
 
 	$run->workload(checkpoints => 0, transactions => 50);
 	$run->end_clients;
