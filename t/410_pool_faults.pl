@@ -150,12 +150,12 @@ for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
 }
 $node->safe_psql('postgres', 'UPDATE big SET i = -i WHERE i % 3 = 0');
 ($out, $err) = ('', '');
-my $checkpoint = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ],
+my $waiting = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ],
 	'<', \undef, '>', \$out, '2>', \$err);
 $node->wait_for_log(qr/could not write block \d+ in file "base.*: No space left on device/, $position);
 $node->safe_psql('postgres', 'DROP TABLE big', timeout => 60);
 pass('no space: a table whose pages wait for space can be dropped');
-$checkpoint->finish;
+$waiting->finish;
 is($err, '', '... and that gives the checkpoint its space');
 unlink $filler;
 $node->stop;
