@@ -427,9 +427,9 @@ should_gather(void)
 }
 
 /*
- * Write until the pool has nothing, or not enough, queued or the process is told something, or
- * once if !all.  An error in here would leave slots in flight for ever, so it is
- * a PANIC.
+ * Write until the pool has nothing, or not enough, queued, or the process is
+ * told something; or once if !all.  An error in here would leave slots in flight
+ * for ever, so it is a PANIC.
  */
 static void
 write_batches(bool all)
