@@ -207,6 +207,8 @@ $node->poll_query_until('postgres', q{SELECT mode_in_force = 'direct' FROM smgr_
 sql("CREATE TABLESPACE refusing LOCATION '$place'");
 sql('CREATE TABLE there TABLESPACE refusing AS SELECT generate_series(1, 10000) AS v');
 set_mode($node, 'auto');
+$node->poll_query_until('postgres',
+	q{SELECT state = 'active' AND mode_in_force = 'doublewrite' FROM smgr_atomic_status});
 reach($node, 'active', 'refusing, auto');
 sql('UPDATE there SET v = v');
 sql('CHECKPOINT');
@@ -231,6 +233,8 @@ like(now($node)->{reason}, qr/this kernel or filesystem does not know RWF_WRITET
 	'unknown flag: the reason');
 is(shown($node), 'on', 'unknown flag: images on');
 set_mode($node, 'auto');
+$node->poll_query_until('postgres',
+	q{SELECT state = 'active' AND mode_in_force = 'doublewrite' FROM smgr_atomic_status});
 reach($node, 'active', 'unknown flag, auto');
 is(now($node)->{mode_in_force}, 'doublewrite', 'unknown flag: auto picks the page journal');
 stop_clean($node);
