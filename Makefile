@@ -36,6 +36,7 @@ OBJS = \
 	smgr_atomic/sqlfuncs.o \
 	smgr_atomic/stats.o \
 	smgr_atomic/tornpages.o \
+	smgr_atomic/worker.o \
 	smgr_atomic/write.o \
 	smgr_atomic/writebehind.o \
 	smgr_atomic/writer.o

@@ -41,14 +41,9 @@
  * not come back before the window is void.
  *
  * Retiring takes as long as writing back what is in the page cache of these
- * files, so a worker of its own (retirer.c) does it ahead of need.  It has the
- * kernel write back the pages of each section as soon as the section is
- * complete, with no more than smgr_atomic.io_depth of them under way, because
- * all that an fdatasync() finds goes to the device at once, and WAL waits
- * behind it.  When no such section is left and half of the ring is in use, it
- * retires them.  So no more pages of ours are dirty in the page cache than the
- * ring has room for.  Who finds the ring full retires too: nobody waits for
- * the worker.
+ * files, so a worker of its own (retirer.c) does it ahead of need.  No more pages
+ * of ours are dirty in the page cache than the ring has room for.  Who finds the
+ * ring full retires too: nobody waits for the worker.
  *
  * The file is opened by the postmaster at start, if pages go through it from the
  * start on, and inherited by every process; or by the driver when it is first
@@ -82,12 +77,10 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/interrupt.h"
 #include "storage/bufpage.h"
 #include "storage/condition_variable.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
-#include "utils/memutils.h"
 
 #include "doublewrite.h"
 #include "journalfile.h"
@@ -778,16 +771,26 @@ retire(void)
 
 /* ---- the retirer ---- */
 
+/* Pages that a section has at most. */
+uint32
+sa_doublewrite_section_max(void)
+{
+	return section_blocks();
+}
+
 /*
- * Copy the keys of the oldest complete section that ends after *sequence, which
- * then becomes its end.  Returns how many; 0 = there is none.
+ * Retirer: copy the keys of the oldest complete section that ends after
+ * *sequence, which then becomes its end; those of pages that are void by now
+ * have no relation.  Returns how many, 0 = there is no such section.
  */
-static uint32
-copy_complete_section(uint64 *sequence, SaJournalKey *copy)
+uint32
+sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy)
 {
 	uint32		count = 0;
 	int			complete;
 
+	if (!shared->available)
+		return 0;
 	LWLockAcquire(shared->lock, LW_SHARED);
 	complete = sa_ring_retirable(&shared->ring);
 	for (int i = 0; i < complete && count == 0; i++)
@@ -802,101 +805,6 @@ copy_complete_section(uint64 *sequence, SaJournalKey *copy)
 	}
 	LWLockRelease(shared->lock);
 	return count;
-}
-
-static int
-compare_keys(const void *a, const void *b)
-{
-	const SaJournalKey *x = a;
-	const SaJournalKey *y = b;
-	int			order = memcmp(x, y, offsetof(SaJournalKey, block));
-
-	return order != 0 ? order : x->block < y->block ? -1 : x->block > y->block;
-}
-
-/* Where the kernel cannot do this, retire() has more to do. */
-static void
-start_write_back(int fd, const SaJournalKey *key)
-{
-	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-
-	(void) sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WRITE);
-}
-
-static void
-await_write_back(int fd, const SaJournalKey *key)
-{
-	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-	char		path[MAXPGPATH];
-	int			rc;
-
-	LWLockAcquire(shared->retire_lock, LW_SHARED);
-	do
-		rc = sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER);
-	while (rc < 0 && errno == EINTR);
-	if (rc == 0 || errno == ENOSYS || errno == EPERM)
-	{
-		LWLockRelease(shared->retire_lock);
-		return;
-	}
-	sa_journal_segment_path(key, path);
-	ereport(PANIC,
-			(errcode_for_file_access(),
-			 errmsg("could not write back block %u in file \"%s\": %m", key->block, path),
-			 errdetail("The page was in the page cache only; WAL and the page journal have it."),
-			 errhint("Recovery will write it again. Check the device and the kernel log.")));
-}
-
-/* Pages of one file, in order, each at most once. */
-static void
-write_back_file(const SaJournalKey *page_keys, uint32 count)
-{
-	char		path[MAXPGPATH];
-	int			fd;
-
-	if (page_keys[0].relation == 0)
-		return;					/* void by now */
-	sa_journal_segment_path(&page_keys[0], path);
-	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
-	if (fd < 0)
-		return;					/* retire() will say why, if it has to */
-	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
-	for (uint32 i = 0; i < count + sa_io_depth && !ShutdownRequestPending; i++)
-	{
-		if (i >= (uint32) sa_io_depth)
-			await_write_back(fd, &page_keys[i - sa_io_depth]);
-		if (i < count)
-			start_write_back(fd, &page_keys[i]);
-	}
-	pgstat_report_wait_end();
-	close(fd);
-}
-
-/*
- * Retirer: have the pages of the oldest complete section written back that was
- * not yet, *sequence being the end of the last one that was.  False if there is
- * none.
- */
-bool
-sa_doublewrite_write_back(uint64 *sequence)
-{
-	static SaJournalKey *page_keys = NULL;
-	uint32		count;
-	uint32		next;
-
-	if (!shared->available)
-		return false;
-	if (page_keys == NULL)
-		page_keys = MemoryContextAlloc(TopMemoryContext, section_blocks() * sizeof(SaJournalKey));
-	count = copy_complete_section(sequence, page_keys);
-	qsort(page_keys, count, sizeof(SaJournalKey), compare_keys);
-	for (uint32 first = 0; first < count; first = next)
-	{
-		for (next = first + 1; next < count && sa_journal_same_segment(&page_keys[first], &page_keys[next]);)
-			next++;
-		write_back_file(page_keys + first, next - first);
-	}
-	return count > 0;
 }
 
 /* Retirer: retire if half of the ring is in use.  False if there was nothing to do. */

@@ -65,7 +65,8 @@ extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 
 /* for the retirer */
 extern void sa_doublewrite_set_retirer(Latch *latch);
-extern bool sa_doublewrite_write_back(uint64 *sequence);
+extern uint32 sa_doublewrite_section_max(void);
+extern uint32 sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy);
 extern bool sa_doublewrite_retire_early(void);
 
 /* for those who shorten or remove files, or let others do it */

@@ -18,13 +18,11 @@
 #include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -33,6 +31,7 @@
 #include "entries.h"
 #include "fpw.h"
 #include "smgr_atomic.h"
+#include "worker.h"
 #include "writebehind.h"
 
 #define RESTART_SECONDS 2
@@ -51,16 +50,8 @@ static bool retry_later = false;
 void
 sa_driver_register(void)
 {
-	BackgroundWorker worker = {0};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = RESTART_SECONDS;
-	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "sa_driver_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_name, "smgr_atomic driver", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "smgr_atomic driver", BGW_MAXLEN);
-	RegisterBackgroundWorker(&worker);
+	sa_worker_register("smgr_atomic driver", "smgr_atomic driver", "sa_driver_main",
+					   BgWorkerStart_RecoveryFinished, RESTART_SECONDS, 0);
 }
 
 /*
@@ -283,16 +274,6 @@ until_due(void)
 	return -1;
 }
 
-static void
-read_settings(void)
-{
-	if (!ConfigReloadPending)
-		return;
-	ConfigReloadPending = false;
-	ProcessConfigFile(PGC_SIGHUP);
-	settings_changed = true;
-}
-
 /*
  * Step until nothing changes any more.  Steps wait for checkpoints, and what
  * came in meanwhile may have been announced by a latch that those waits have
@@ -307,7 +288,7 @@ settle(void)
 
 	do
 	{
-		read_settings();
+		settings_changed |= sa_worker_reload();
 		sa_fpw_status(&before);
 		settings_changed |= before.requests != requests_seen;
 		requests_seen = before.requests;
@@ -324,11 +305,7 @@ sa_driver_main(Datum arg)
 {
 	uint32		wait_event = saWaitEvent("SmgrAtomicDriverMain");
 
-	if (!sa_preloaded)
-		proc_exit(0);			/* preloaded from another file than this; not to be restarted */
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
+	sa_worker_begin(die);
 	(void) sa_entries_prove();	/* sa_fpw_decide() will know */
 	sa_fpw_set_driver();
 

@@ -384,18 +384,29 @@ compare_relations(const SaJournalKey *a, const SaJournalKey *b)
 	return 0;
 }
 
+/* Order of pages, for qsort(): those of a segment are together, by block. */
+int
+sa_journal_compare_pages(const void *a, const void *b)
+{
+	const SaJournalKey *x = a;
+	const SaJournalKey *y = b;
+	int			order = compare_relations(x, y);
+
+	if (order == 0 && x->fork != y->fork)
+		order = x->fork < y->fork ? -1 : 1;
+	if (order == 0 && x->block != y->block)
+		order = x->block < y->block ? -1 : 1;
+	return order;
+}
+
 /* By key, the newest first. */
 static int
 compare_copies(const void *a, const void *b)
 {
 	const SaJournalCopy *x = a;
 	const SaJournalCopy *y = b;
-	int			order = compare_relations(&x->key, &y->key);
+	int			order = sa_journal_compare_pages(&x->key, &y->key);
 
-	if (order == 0 && x->key.fork != y->key.fork)
-		order = x->key.fork < y->key.fork ? -1 : 1;
-	if (order == 0 && x->key.block != y->key.block)
-		order = x->key.block < y->key.block ? -1 : 1;
 	if (order == 0 && x->sequence != y->sequence)
 		order = x->sequence > y->sequence ? -1 : 1;
 	if (order == 0 && x->offset != y->offset)
@@ -412,7 +423,7 @@ compare_forgets(const void *a, const void *b)
 bool
 sa_journal_same_page(const SaJournalKey *a, const SaJournalKey *b)
 {
-	return compare_relations(a, b) == 0 && a->fork == b->fork && a->block == b->block;
+	return sa_journal_compare_pages(a, b) == 0;
 }
 
 /* Does a "forget" with this key mean that page? */

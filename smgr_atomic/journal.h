@@ -152,6 +152,7 @@ extern void sa_ring_retire(SaRing *ring, int count);
 extern int	sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super,
 							SaJournalScan *scan);
 extern void sa_journal_scan_free(SaJournalScan *scan);
+extern int	sa_journal_compare_pages(const void *a, const void *b);
 extern bool sa_journal_same_page(const SaJournalKey *a, const SaJournalKey *b);
 extern bool sa_journal_covers(const SaJournalKey *forget, const SaJournalKey *key);
 extern bool sa_journal_must_restore(const void *in_place, const void *copy, bool is_damaged);

@@ -77,7 +77,7 @@ typedef struct Repair
 	bool		checksums;		/* the cluster has them */
 	/* the segment that is open */
 	int			fd;				/* -1 = there is none, or it is not needed */
-	SaJournalKey file;			/* its first page */
+	SaJournalKey file;			/* a page of it */
 	off_t		size;
 	char		path[MAXPGPATH];
 	/* for people */
@@ -150,14 +150,12 @@ check_tablespace(const SaJournalKey *key)
 static bool
 open_segment(Repair *repair, const SaJournalKey *key)
 {
-	SaJournalKey file = *key;
 	struct stat st = {0};
 
-	file.block -= file.block % (BlockNumber) RELSEG_SIZE;
-	if (sa_journal_same_page(&file, &repair->file))
+	if (sa_journal_same_segment(key, &repair->file))
 		return repair->fd >= 0;
 	close_segment(repair);
-	repair->file = file;
+	repair->file = *key;
 	if (key->fork < 0 || key->fork > MAX_FORKNUM)
 		return false;
 	sa_journal_segment_path(key, repair->path);

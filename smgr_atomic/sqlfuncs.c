@@ -58,6 +58,17 @@ sa_require_preload(void)
 				 errhint("Add smgr_atomic to shared_preload_libraries and restart the server.")));
 }
 
+/* Of the function that is being called. */
+static TupleDesc
+row_type(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return desc;
+}
+
 static Datum
 text_datum(const char *value)
 {
@@ -101,8 +112,7 @@ smgr_atomic_status(PG_FUNCTION_ARGS)
 	char		kernel[128];
 
 	sa_require_preload();
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	desc = row_type(fcinfo);
 
 	sa_fpw_status(&status);
 	sa_probe_kernel(kernel, sizeof(kernel));
@@ -157,8 +167,7 @@ smgr_atomic_probe(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied to probe a server directory"),
 				 errhint("Only superusers and members of pg_read_server_files may do this.")));
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	desc = row_type(fcinfo);
 
 	sa_probe_directory(path, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
 	probe_values(&probe, values);
@@ -232,8 +241,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	int			i = 0;
 
 	sa_require_preload();
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	desc = row_type(fcinfo);
 
 	sa_pool_status(&pool);
 	if (!pool.io_uring && pool.io_uring_errno != 0)
@@ -273,8 +281,7 @@ smgr_atomic_journal(PG_FUNCTION_ARGS)
 	int			i = 0;
 
 	sa_require_preload();
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
+	desc = row_type(fcinfo);
 
 	sa_doublewrite_status(&journal);
 	values[i++] = BoolGetDatum(journal.open);

@@ -42,12 +42,10 @@
 
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
@@ -58,6 +56,7 @@
 #include "segment.h"
 #include "smgr_atomic.h"
 #include "stats.h"
+#include "worker.h"
 #include "write.h"
 #include "writebehind.h"
 #include "writer.h"
@@ -499,19 +498,12 @@ sa_writer_help(void)
 void
 sa_writer_register(int count)
 {
-	BackgroundWorker worker = {0};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
-	worker.bgw_restart_time = 1;
-	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, "sa_writer_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "smgr_atomic writer", BGW_MAXLEN);
 	for (int i = 0; i < count; i++)
 	{
-		snprintf(worker.bgw_name, BGW_MAXLEN, "smgr_atomic writer %d", i + 1);
-		worker.bgw_main_arg = Int32GetDatum(i);
-		RegisterBackgroundWorker(&worker);
+		char		name[BGW_MAXLEN];
+
+		snprintf(name, BGW_MAXLEN, "smgr_atomic writer %d", i + 1);
+		sa_worker_register(name, "smgr_atomic writer", "sa_writer_main", BgWorkerStart_PostmasterStart, 1, i);
 	}
 }
 
@@ -567,11 +559,7 @@ sa_writer_main(Datum arg)
 	int			number;
 	int			idle_naps = 0;
 
-	if (!sa_preloaded)
-		proc_exit(0);			/* preloaded from another file than this; not to be restarted */
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
-	BackgroundWorkerUnblockSignals();
+	sa_worker_begin(SignalHandlerForShutdownRequest);
 
 	if (sa_entries_prove())
 		sa_pool_is_proven();
@@ -585,11 +573,7 @@ sa_writer_main(Datum arg)
 
 	while (!ShutdownRequestPending)
 	{
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		(void) sa_worker_reload();
 		if (sa_pool_has_queued())
 		{
 			write_batches(true);

@@ -119,7 +119,7 @@ set_mode($node, 'off');
 reach($node, 'off', 'mode off in a pause');
 resume();
 set_mode($node, 'direct');
-reach($node, 'active', 'mode auto again');
+reach($node, 'active', 'mode direct again');
 
 # ---- the driver dies, in each state ------------------------------------------
 

@@ -1,7 +1,7 @@
 
 # full_page_writes left to the user (smgr_atomic.manage_full_page_writes = off),
 # set off by him, and smgr_atomic.mode changed while the server runs: pages
-# become plain only when he has turned images on, and without that mode auto
+# become plain only when he has turned images on, and without that mode direct
 # leads back to "active".
 
 use strict;
@@ -47,7 +47,7 @@ for my $round (1, 2)
 	set_mode($node, 'off');
 	waits_for_the_user("round $round");
 	set_mode($node, 'direct');
-	reach($node, 'active', "round $round, mode auto again");
+	reach($node, 'active', "round $round, mode direct again");
 	is(now($node)->{waits_for}, '', "round $round: waits for nothing");
 	is(shown($node), 'off', "round $round: images are as set");
 	is($node->safe_psql('postgres', 'SELECT accepting FROM smgr_atomic_pool'), 't',
@@ -61,7 +61,7 @@ my $pid = driver_pid($node);
 kill TERM => $pid;
 wait_until('the driver to end', sub { !kill 0 => $pid });
 set_mode($node, 'direct');
-reach($node, 'active', 'a driver that dies, mode auto again');
+reach($node, 'active', 'a driver that dies, mode direct again');
 
 # the user turns images on: then, and only then, pages are plain
 set_mode($node, 'off');
@@ -71,8 +71,8 @@ reach($node, 'off', 'images turned on');
 $node->safe_psql('postgres', 'CHECKPOINT');
 is(control($node), 'on', 'images turned on: pg_controldata');
 set_mode($node, 'direct');
-reach($node, 'active', 'mode auto with images on');
-is(shown($node), 'on', 'mode auto with images on: images are as set');
+reach($node, 'active', 'mode direct with images on');
+is(shown($node), 'on', 'mode direct with images on: images are as set');
 $node->safe_psql('postgres', "ALTER SYSTEM RESET full_page_writes;\nSELECT pg_reload_conf()");
 ok($node->poll_query_until('postgres', q{SELECT full_page_writes = 'off' FROM smgr_atomic_status}),
 	'images turned off again');
@@ -88,7 +88,7 @@ $node->wait_for_log(qr/full_page_writes is left as configured \(off\)/, $positio
 is(now($node)->{mode_in_force}, 'direct', 'crash: the next start writes atomically, mode off or not');
 balanced($node, 'crash');
 set_mode($node, 'direct');
-reach($node, 'active', 'crash, mode auto again');
+reach($node, 'active', 'crash, mode direct again');
 is(counters($node)->{errors}, 0, 'no errors');
 stop_clean($node);
 

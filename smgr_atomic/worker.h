@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker.h
+ *	  What our background workers have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_WORKER_H
+#define SMGR_ATOMIC_WORKER_H
+
+#include "postmaster/bgworker.h"
+
+extern void sa_worker_register(const char *name, const char *type, const char *function,
+							   BgWorkerStartTime start, int restart_seconds, int number);
+extern void sa_worker_begin(void (*on_sigterm) (SIGNAL_ARGS));
+extern bool sa_worker_reload(void);
+
+#endif							/* SMGR_ATOMIC_WORKER_H */
