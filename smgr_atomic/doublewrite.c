@@ -62,8 +62,8 @@
  * A process that waits for room or for a void has nothing reserved itself, so
  * what it waits for (pages of others on their way) always comes.
  *
- * No function here allocates with palloc; all but _usable, _start, _open and
- * _close may be called in a critical section.  Whatever fails is a PANIC.
+ * No function here allocates with palloc; all but _usable, _start, _give_up,
+ * _open and _close may be called in a critical section.  Whatever fails is a PANIC.
  *
  *-------------------------------------------------------------------------
  */
@@ -178,11 +178,15 @@ descriptor(void)
 
 /* ---- opening it ---- */
 
+/*
+ * Does this marker speak of the journal with this superblock, and has nobody
+ * used it since?  It may be one generation behind: begin_use().
+ */
 static bool
-knows(const SaMarker *marker, bool have_marker, const SaJournalSuper *super)
+marks(const SaMarker *marker, const SaJournalSuper *super)
 {
-	return have_marker && strcmp(marker->path, journal_path) == 0 &&
-		memcmp(marker->uuid, super->uuid, SA_JOURNAL_UUID) == 0;
+	return memcmp(marker->uuid, super->uuid, SA_JOURNAL_UUID) == 0 &&
+		(super->generation == marker->generation || super->generation + 1 == marker->generation);
 }
 
 /*
@@ -199,15 +203,13 @@ look_at_old(int *fd, char *reason, size_t size)
 	struct stat st;
 	bool		found = false;
 	bool		ours;
-	bool		marked;
 	int			error;
 
 	*fd = sa_journal_open(journal_path, reason, size);
 	if (*fd < 0)
 		return errno == ENOENT;
 	error = sa_journal_read_super(sa_journal_read_block, fd, &super, &found);
-	marked = sa_marker_read(&marker);
-	ours = found && knows(&marker, marked, &super);
+	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &super);
 	if (found && super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
 	{
 		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
@@ -217,7 +219,7 @@ look_at_old(int *fd, char *reason, size_t size)
 		*fd = -1;
 		return false;
 	}
-	if (error == 0 && found && super.system_identifier == GetSystemIdentifier() &&
+	if (error == 0 && found && (ours || !super.in_use) && super.system_identifier == GetSystemIdentifier() &&
 		super.section_blocks == section_blocks() && fstat(*fd, &st) == 0 &&
 		(uint64) st.st_size == sa_journal_file_size(section_blocks()))
 		return true;
@@ -368,13 +370,64 @@ begin_use(void)
 }
 
 /*
+ * Let others have the journal that the marker names, unless it is that of the
+ * path given (NULL = any) or not ours any more.  Postmaster at start, after a
+ * clean shutdown: after a crash another copy of this data directory may need it.
+ *
+ * With a new generation: a copy that has the marker, crashed and was not seen
+ * here then refuses to go without the journal.
+ */
+static void
+release_marked(const char *keep)
+{
+	SaMarker	marker;
+	SaJournalSuper super;
+	char		reason[MAXPGPATH + 128];
+	bool		found;
+	int			inherited;
+	int			fd;
+
+	if (!sa_marker_read(&marker) || (keep != NULL && strcmp(marker.path, keep) == 0))
+		return;
+	inherited = sa_doublewrite_descriptor(marker.path);
+	fd = inherited >= 0 ? inherited : sa_journal_open(marker.path, reason, sizeof(reason));
+	if (fd < 0)
+	{
+		ereport(LOG,
+				(errmsg("smgr_atomic: page journal \"%s\" is not given up: %s", marker.path, reason),
+				 errdetail("It is not needed any more, but will look as if it were."),
+				 errhint("Remove the file before it is to be used again.")));
+		return;
+	}
+	if (sa_journal_read_super(sa_journal_read_block, &fd, &super, &found) == 0 && found &&
+		super.in_use && marks(&marker, &super))
+	{
+		super.generation++;
+		super.serial++;
+		super.in_use = 0;
+		errno = sa_journal_write_super(fd, &super);
+		if (errno != 0)
+			ereport(LOG,
+					(errcode_for_file_access(),
+					 errmsg("smgr_atomic: page journal \"%s\" is not given up: %m", marker.path),
+					 errdetail("It is not needed any more, but will look as if it were."),
+					 errhint("Remove the file before it is to be used again.")));
+	}
+	if (fd != inherited)
+		close(fd);
+}
+
+/*
  * Pages go through the journal from now on.  Postmaster at start, after
  * sa_doublewrite_usable() has said yes; nothing in the file is needed any more.
+ * clean: after a clean shutdown.
  */
 void
-sa_doublewrite_start(void)
+sa_doublewrite_start(bool clean)
 {
 	Assert(!IsUnderPostmaster && journal_fd >= 0);
+	if (clean)
+		release_marked(journal_path);
 	begin_generation();
 	begin_use();
 	shared->open = true;
@@ -382,24 +435,16 @@ sa_doublewrite_start(void)
 
 /*
  * No page will go through a journal for now, and none is needed.  Postmaster at
- * start.
+ * start; clean: after a clean shutdown.
  */
 void
-sa_doublewrite_give_up(void)
+sa_doublewrite_give_up(bool clean)
 {
+	if (clean)
+		release_marked(NULL);
 	if (journal_fd >= 0)
-	{
-		bool		found;
-
-		if (sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found) == 0 &&
-			found && shared->super.in_use)
-		{
-			shared->super.in_use = 0;
-			write_super();
-		}
 		close(journal_fd);
-		journal_fd = -1;
-	}
+	journal_fd = -1;
 	sa_marker_remove(FATAL);
 }
 

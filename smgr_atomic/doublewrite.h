@@ -44,8 +44,8 @@ extern void sa_doublewrite_shmem_init(void);
 /* for those who decide */
 extern bool sa_doublewrite_usable(char *reason, size_t size);
 extern int	sa_doublewrite_descriptor(const char *path);
-extern void sa_doublewrite_start(void);
-extern void sa_doublewrite_give_up(void);
+extern void sa_doublewrite_start(bool clean);
+extern void sa_doublewrite_give_up(bool clean);
 extern void sa_doublewrite_open(void);
 extern void sa_doublewrite_close(void);
 extern bool sa_doublewrite_is_open(void);

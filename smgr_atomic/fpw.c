@@ -518,9 +518,9 @@ sa_fpw_start(void)
 	sa_fpw_decide(sa_mode, true, &decision);
 	state = first_state(&info, &decision);
 	if (state != SA_STATE_OFF && decision.method == SA_WRITE_DOUBLE)
-		sa_doublewrite_start();
+		sa_doublewrite_start(info.shut_down);
 	else
-		sa_doublewrite_give_up();
+		sa_doublewrite_give_up(info.shut_down);
 
 	set_status(state, &decision);
 	shared->status.images = true;

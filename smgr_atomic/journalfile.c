@@ -49,10 +49,13 @@
 
 /* ---- the marker ---- */
 
+/* Without it nothing is known; who ignores the journal goes on so. */
 static void
-bad_marker(void)
+bad_marker(SaMarker *marker)
 {
-	ereport(FATAL,
+	memset(marker, 0, sizeof(SaMarker));
+	strlcpy(marker->path, "unknown", MAXPGPATH);
+	ereport(sa_ignore_journal ? WARNING : FATAL,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("could not understand file \"%s\"", MARKER),
 			 errdetail("It names the page journal that recovery may need."),
@@ -89,7 +92,10 @@ sa_marker_read(SaMarker *marker)
 		marker->uuid[i] = (uint8) byte;
 	}
 	if (!ok)
-		bad_marker();
+	{
+		bad_marker(marker);
+		return true;
+	}
 	strlcpy(marker->path, line + 5, MAXPGPATH);
 	marker->path[strcspn(marker->path, "\n")] = '\0';
 	marker->generation = generation;

@@ -38,6 +38,26 @@ sub crash
 	return;
 }
 
+# A copy of the data directory as it is now, and what a start of it says: that of
+# a single-user server, which ends by itself, whatever it does.
+my $twin = $data =~ s/pgdata$/twin/r;
+
+sub copy_to_twin
+{
+	remove_tree($twin);
+	system('cp', '-a', $data, $twin) == 0 or die 'cp';
+	return;
+}
+
+sub twin_says
+{
+	my ($pattern, $name, @options) = @_;
+	unlink "$twin/postmaster.pid";
+	my ($out, $err) = run_command([ 'postgres', '--single', '-D', $twin, @options, 'postgres' ]);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return like($err, $pattern, $name);
+}
+
 sub starts
 {
 	my ($name, $pattern) = @_;
@@ -113,6 +133,10 @@ copy($marker, "$marker.good") or die $!;
 append_to_file($marker, '');
 patch($marker, 0, 'nonsense');
 refuses('marker damaged', qr/could not understand file "smgr_atomic.journal"/);
+copy_to_twin();
+twin_says(qr/could not understand file.*page journal "unknown" is ignored.*redo done/s, '... the way out',
+	'-c', 'smgr_atomic.ignore_journal=on');
+remove_tree($twin);
 rename "$marker.good", $marker or die $!;
 rename "$journal.good", $journal or die $!;
 starts('all as it was', qr/page journal: [1-9]\d* batches/);
@@ -170,32 +194,49 @@ stop_clean($node);
 $node->start;
 is(status($node)->{mode_in_force}, 'doublewrite', 'a journal on another device');
 crash($node);
-my $twin = $data =~ s/pgdata$/twin/r;
-system('cp', '-a', $data, $twin) == 0 or die 'cp';
+copy_to_twin();
+twin_says(qr/page journal: [1-9]\d* batches/, 'a copy is repaired and goes on with a journal of its own',
+	'-c', 'smgr_atomic.journal_directory=pgsql_tmp_smgr_atomic');
+copy_to_twin();
+$position = log_position($node);
 $node->start;
-like(slurp_file($node->logfile), qr/page journal: [1-9]\d* batches/, 'the first of two copies is repaired');
+like(log_since($node, $position), qr/page journal: [1-9]\d* batches/, '... and leaves the first one to the original');
 
-sub twin_says
-{
-	my ($pattern, $name) = @_;
-	unlink "$twin/postmaster.pid";
-	# a single-user server ends by itself, whatever it does
-	my ($out, $err) = run_command([ 'postgres', '--single', '-D', $twin, 'postgres' ]);
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return like($err, $pattern, $name);
-}
 twin_says(qr/another server uses it/, 'the second does not get it while it is in use');
 $node->stop('immediate');
 twin_says(qr/has been used since by a copy of this data directory/, 'nor after');
 remove_tree($twin);
 $node->start;
 
-# a directory that was copied while the server was stopped has a clean start
+# the journal elsewhere is given up, and taken again, whatever the start between
+sub restart_with
+{
+	my ($lines, $mode, $name) = @_;
+	stop_clean($node);
+	$node->append_conf('postgresql.conf', $lines);
+	$node->start;
+	settle($node);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	return is(status($node)->{mode_in_force}, $mode, $name);
+}
+my $default = "smgr_atomic.journal_directory = 'pgsql_tmp_smgr_atomic'\n";
+restart_with("smgr_atomic.mode = off\n", 'off', 'a start that needs no journal');
+restart_with("smgr_atomic.mode = doublewrite\n", 'doublewrite', '... leaves it to the next that does');
+restart_with($default, 'doublewrite', 'a journal in the data directory');
+restart_with("smgr_atomic.journal_directory = '$elsewhere'\n", 'doublewrite', '... and back to the first');
+
+# what was copied while the server was stopped may not take the journal from it
 stop_clean($node);
-$node->append_conf('postgresql.conf', "smgr_atomic.journal_directory = 'pgsql_tmp_smgr_atomic'\nsmgr_atomic.write_behind_size = 0\n");
+copy_to_twin();
 $node->start;
-settle($node);
-like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, 'no pool, no doublewrite');
+crash($node);
+twin_says(qr/belongs to another data directory/, 'a copy does not take the journal that a crash needs');
+remove_tree($twin);
+$node->start;
+is(status($node)->{mode_in_force}, 'doublewrite', '... which is repaired from it');
+
+restart_with("${default}smgr_atomic.write_behind_size = 0\n", 'off', 'no pool, no doublewrite');
+like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, '... it says why');
 is(images($node), 'on', '... images stay on');
 stop_clean($node);
 done_testing();
