@@ -94,10 +94,10 @@ cmp_ok(pool($node, 'helped'), '>', 0, '... meanwhile those who wait help themsel
 # ---- the disk stalls -----------------------------------------------------------
 
 throttle_volume('data', iops => 1);
-sleep 5;
+sleep 10;
 throttle_volume('data');
 wait_for_load($node, 100);
-ok(stop_load($load), 'the disk stalls for seconds: sessions go on');
+ok(stop_load($load), 'the disk stalls for ten seconds: sessions go on');
 unlike(slurp_file($node->logfile), qr/(?:ERROR|PANIC):/, '... nobody has failed');
 balanced($node, 'writers stopped, disk stalled');
 

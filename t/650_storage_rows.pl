@@ -43,6 +43,8 @@ is($status, 0, 'status of uml-matrix') or diag($said);
 cmp_ok($row{xfs}{trial_atomic_commands}, '>=', 58, 'XFS: 64 pages are WRITE ATOMIC commands, all but a few copied ones');
 is($row{'ext4-bigalloc'}{trial_atomic_commands}, 64, 'ext4: 64 pages are 64 WRITE ATOMIC commands');
 cmp_ok($row{$_}{server_atomic_commands}, '>', 0, "$_: the server's pages arrive as such") for qw(xfs ext4-bigalloc);
+is($row{xfs}{server_io_method}, 'io_uring', 'the server uses io_uring');
+like($row{'xfs-plain-disk'}{server_io_method}, qr/^pwritev2/, '... and does without where kernel.io_uring_disabled is 2');
 for my $name (@servers, 'kill-1')
 {
 	cmp_ok($row{$name}{server_acknowledged}, '>', 0, "$name: commits were acknowledged before the crash");

@@ -5,8 +5,8 @@
 # Usage: uml-server.pl load|work|verify --mount DIR --dir DIR [--outside DIR]
 #
 #   load     make the cluster in the mounted filesystem
-#   work     run clients on it until the filesystem goes away; "ready" appears
-#            in --dir when pages have been written atomically for a while
+#   work     run clients on it until the filesystem goes away; when pages have
+#            been written atomically for a while, "ready" in --dir says how
 #   verify   torn pages before recovery, recovery, acknowledged commits, sums,
 #            indexes, checksums; writes verified.json to --dir
 #
@@ -63,9 +63,12 @@ sub work
 		})
 	  && !$run->has_ended
 	  or die 'the server does not work: ' . substr($run->log_text, -1000) . "\n";
+	my $io_method = $run->value('SELECT io_method FROM smgr_atomic_pool');
 	for my $directory ($run->{dir}, $run->{outside})
 	{
 		open my $fh, '>', "$directory/ready" or die "$directory/ready: $!\n";
+		print $fh $io_method;
+		close $fh or die "$directory/ready: $!\n";
 	}
 	SmgrAtomic::Crash::wait_for(600, sub { $run->has_ended });
 	$run->kill_server;
