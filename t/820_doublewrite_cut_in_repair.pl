@@ -23,7 +23,7 @@ $run->start or BAIL_OUT("the server does not start, see $run->{log}");
 $run->workload(checkpoints => 0);
 $run->cut(after => 4, unflushed => 200);
 
-my $in_repair = 0;
+my ($in_repair, $split) = (0, 0);
 for my $try (1 .. MOST_TRIES)
 {
 	$run->power_on;
@@ -34,10 +34,15 @@ for my $try (1 .. MOST_TRIES)
 	$run->ctl('wait-off 60');
 	$run->cut_now(at_once => 1);
 	unlike($run->log_text, qr/ready to accept connections/, "try $try: power goes before the server is up");
-	$in_repair++ if $run->log_text =~ /to repair it from the page journal/;
-	last if $in_repair == 2;
+	if ($run->log_text =~ /to repair it from the page journal/)
+	{
+		$in_repair++;
+		$split += $run->split_writes;
+	}
+	last if $in_repair >= 2 && $split;
 }
-is($in_repair, 2, "power went twice during repair, seed $seed");
+cmp_ok($in_repair, '>=', 2, "power went twice during repair, seed $seed");
+cmp_ok($split, '>', 0, '... and split writes of it');
 
 $run->power_on;
 $run->recover_and_verify;

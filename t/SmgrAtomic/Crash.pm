@@ -41,6 +41,7 @@ use File::Basename qw(dirname);
 use IPC::Run ();
 use JSON::PP qw(decode_json);
 use POSIX qw(WNOHANG);
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use SmgrAtomic::Root ();
@@ -187,16 +188,17 @@ sub begin
 
 =head2 first_seed()
 
-CRASH_SEED, or one from the clock.  Printed, so that a run can be repeated: the
-disk then decides alike, though what the server writes when still varies.  (What
-is exactly repeatable is a disk's log, see powerreplay.)
+CRASH_SEED, or one from the clock.  Shown whether the test passes or not (a
+test that dies has no other way to tell), so that a run can be repeated: the disk
+then decides alike, though what the server writes when still varies.  (What is
+exactly repeatable is a disk's log, see powerreplay.)
 
 =cut
 
 sub first_seed
 {
 	my $seed = $ENV{CRASH_SEED} // time % 100_000_000;
-	print "# seed $seed (CRASH_SEED=$seed repeats it)\n";
+	Test::More::diag("seed $seed (CRASH_SEED=$seed repeats it)");
 	return $seed;
 }
 
