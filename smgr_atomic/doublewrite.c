@@ -28,7 +28,9 @@
  *	  recovery by the startup process at each barrier (barrier.c): one of these
  *	  comes before directories of databases are copied or removed, which no call
  *	  announces.  Outside of recovery every copy is therefore also newer than
- *	  the redo point of the last checkpoint.
+ *	  the redo point of the last checkpoint.  Each batch says how far WAL had
+ *	  come, so that repair can see that this is so: after a start without the
+ *	  library it is not (journal.c).
  * 5. While the journal is open every page goes through it.  It is opened only
  *	  when no process writes in another way any more, and closed only while
  *	  full-page images are on, before any process writes in another way.  A
@@ -75,6 +77,7 @@
 #include <unistd.h>
 
 #include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufpage.h"
@@ -720,6 +723,21 @@ write_blocks(struct iovec *iov, int count, uint64 offset)
 	panic("write");
 }
 
+/*
+ * How far WAL has come.  A checkpoint with a later redo point begins after this
+ * was asked, so pages that are in the pool by now are durable in place when it
+ * completes.  In recovery a restartpoint's redo point is not after what has been
+ * replayed, and that of the checkpoint that ends recovery is known.
+ */
+static XLogRecPtr
+wal_position(void)
+{
+	XLogRecPtr	position = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
+	XLogRecPtr	redo = GetRedoRecPtr();
+
+	return Max(position, redo);
+}
+
 /* Write the pages to the journal.  They are durable when this returns. */
 void
 sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
@@ -739,7 +757,8 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	}
 	iov[0].iov_base = sa_journal_buffer();
 	iov[0].iov_len = SA_JOURNAL_BLOCK;
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, entries, count, iov[0].iov_base);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, wal_position(), entries, count,
+							 iov[0].iov_base);
 	write_blocks(iov, count + 1, place->offset);
 }
 
@@ -973,7 +992,7 @@ write_forget(const SaJournalKey *key)
 		sa_doublewrite_void();	/* is being closed: void comes to the same */
 		return;
 	}
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, &entry, 1, iov.iov_base);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, wal_position(), &entry, 1, iov.iov_base);
 	write_blocks(&iov, 1, place.offset);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	(void) find_covered(key, NULL);

@@ -354,23 +354,12 @@ sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
 }
 
 /* What pg_control says of the start that is under way. */
-typedef struct StartInfo
-{
-	bool		clean;			/* no WAL will be replayed */
-	bool		images;			/* images were on at the last checkpoint */
-	bool		shut_down;		/* every page is durable in place */
-	bool		backup_label;	/* pages are those of a base backup */
-	bool		checksums;
-	uint64		system_identifier;
-	bool		journaled;		/* pages went through the page journal before */
-} StartInfo;
-
-static StartInfo
+static SaStartInfo
 read_start_info(void)
 {
 	ControlFileData *control;
 	bool		crc_ok;
-	StartInfo	info = {0};
+	SaStartInfo info = {0};
 
 	control = get_controlfile(".", &crc_ok);
 	info.shut_down = crc_ok && control->state == DB_SHUTDOWNED;
@@ -381,6 +370,7 @@ read_start_info(void)
 		access("standby.signal", F_OK) != 0 &&
 		access("recovery.signal", F_OK) != 0;
 	info.images = crc_ok && control->checkPointCopy.fullPageWrites;
+	info.redo = crc_ok ? control->checkPointCopy.redo : InvalidXLogRecPtr;
 	pfree(control);
 	return info;
 }
@@ -451,7 +441,7 @@ report_start(const SaDecision *decision)
  * until then could tear.
  */
 static SaWriteMethod
-method_for_recovery(const StartInfo *info, const char *reason)
+method_for_recovery(const SaStartInfo *info, const char *reason)
 {
 	SaDecision	decision = {0};
 
@@ -479,7 +469,7 @@ method_for_recovery(const StartInfo *info, const char *reason)
  * The state to begin with, and the method of writing.
  */
 static SaState
-first_state(const StartInfo *info, SaDecision *decision)
+first_state(const SaStartInfo *info, SaDecision *decision)
 {
 	if (decision->safe)
 		return SA_STATE_ARMING;
@@ -508,11 +498,11 @@ void
 sa_fpw_start(void)
 {
 	struct config_generic *setting = saFindSetting("full_page_writes");
-	StartInfo	info = read_start_info();
+	SaStartInfo info = read_start_info();
 	SaDecision	decision;
 	SaState		state;
 
-	info.journaled = sa_repair(info.shut_down, info.backup_label, info.checksums, info.system_identifier);
+	info.journaled = sa_repair(&info);
 	if (info.journaled)
 		sa_fpw_decide(sa_mode, true, &decision);	/* syncfs() may tell of what the crash was about */
 	sa_fpw_decide(sa_mode, true, &decision);

@@ -33,6 +33,11 @@
  *	 and its own position are right and it is in the window.  Of a batch that
  *	 was not finished any part may be there; then none of its pages has been
  *	 written to its place, and each is checked by its own checksum.
+ * - Copies made before the redo point of the last checkpoint are void, whatever
+ *	 the window says: the checkpoint has made these pages durable in place.  If
+ *	 the library was away since the copies were made, or pg_resetwal was run,
+ *	 these pages may be others by now, and of some no LSN tells (visibility
+ *	 maps); but a start without the library ends its recovery with a checkpoint.
  * - Batches are not found by following one another (one in the middle may be
  *	 unfinished: several processes write) but by looking at every block; those
  *	 inside a batch that counts are passed over.  (Not those of a batch before
@@ -60,7 +65,7 @@
 
 #define SUPER_MAGIC UINT64CONST(0x5341544a5355500a) /* "SATJSUP\n" */
 #define HEADER_MAGIC UINT64CONST(0x5341544a4241540a)	/* "SATJBAT\n" */
-#define VERSION 1
+#define VERSION 2
 
 #define SUPER_SPACING (SA_JOURNAL_RING / SA_JOURNAL_SUPER_SLOTS)
 
@@ -187,10 +192,13 @@ sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool
 	return 0;
 }
 
-/* Fill the header block of a batch. */
+/*
+ * Fill the header block of a batch.  wal: an LSN that WAL had reached (written,
+ * or replayed) after the pages were taken out of shared buffers.
+ */
 void
 sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const SaRingPlace *place,
-						 const SaJournalEntry *entries, int count, void *block)
+						 uint64 wal, const SaJournalEntry *entries, int count, void *block)
 {
 	SaJournalHeader *header = block;
 
@@ -203,6 +211,7 @@ sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const 
 	header->generation = super->generation;
 	header->sequence = place->sequence;
 	header->offset = place->offset;
+	header->wal = wal;
 	header->kind = kind;
 	header->count = count;
 	memcpy(header->entries, entries, count * sizeof(SaJournalEntry));
@@ -486,7 +495,8 @@ gather_batch(const SaJournalHeader *header, Gathered *gathered)
 }
 
 static int
-scan_section(SaJournalRead read, void *arg, const SaJournalSuper *super, int section, Gathered *gathered)
+scan_section(SaJournalRead read, void *arg, const SaJournalSuper *super, uint64 redo, int section,
+			 Gathered *gathered)
 {
 	uint64		size = (uint64) super->section_blocks * SA_JOURNAL_BLOCK;
 	uint64		offset = SA_JOURNAL_RING + section * size;
@@ -506,7 +516,8 @@ scan_section(SaJournalRead read, void *arg, const SaJournalSuper *super, int sec
 			return error;
 		counts = block.header.sequence >= super->window_start &&
 			header_counts(&block.header, super, offset, end);
-		if (counts)
+		/* a "forget" may void copies that are younger than it by their WAL position */
+		if (counts && (block.header.wal >= redo || block.header.kind == SA_JOURNAL_FORGET))
 			error = gather_batch(&block.header, gathered);
 		if (error != 0)
 			return error;
@@ -546,12 +557,13 @@ is_forgotten(const Gathered *gathered, const SaJournalCopy *copy)
 }
 
 /*
- * Find every copy that counts.  Whether the page behind it is whole is for the
- * caller to see when it reads it.  0, or the errno of a read that failed, or
- * ENOMEM; the scan is to be freed either way.
+ * Find every copy that counts.  redo: where recovery will begin.  Whether the
+ * page behind a copy is whole is for the caller to see when it reads it.  0, or
+ * the errno of a read that failed, or ENOMEM; the scan is to be freed either way.
  */
 int
-sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super, SaJournalScan *scan)
+sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super, uint64 redo,
+				SaJournalScan *scan)
 {
 	Gathered	gathered = {.scan = scan};
 	size_t		kept = 0;
@@ -559,7 +571,7 @@ sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super, SaJo
 
 	memset(scan, 0, sizeof(*scan));
 	for (int section = 0; section < SA_JOURNAL_SECTIONS && error == 0; section++)
-		error = scan_section(read, arg, super, section, &gathered);
+		error = scan_section(read, arg, super, redo, section, &gathered);
 	if (error == 0 && gathered.forget_count > 0)
 		qsort(gathered.forgets, gathered.forget_count, sizeof(Forget), compare_forgets);
 	for (size_t i = 0; i < scan->count && error == 0; i++)

@@ -67,6 +67,7 @@ typedef struct SaJournalHeader
 	uint64		generation;
 	uint64		sequence;		/* from 1, no gaps within a generation */
 	uint64		offset;			/* where in the file this header belongs */
+	uint64		wal;			/* WAL had come at least this far when it was written */
 	uint32		kind;
 	uint32		count;			/* entries */
 	SaJournalEntry entries[FLEXIBLE_ARRAY_MEMBER];
@@ -117,7 +118,7 @@ typedef struct SaJournalScan
 {
 	SaJournalCopy *copies;		/* by key, newest first; malloc'ed */
 	size_t		count;
-	uint64		batches;		/* with pages */
+	uint64		batches;		/* with pages that count */
 	uint64		forgets;		/* records */
 } SaJournalScan;
 
@@ -132,8 +133,8 @@ extern void sa_journal_encode_super(const SaJournalSuper *super, void *block);
 extern bool sa_journal_decode_super(const void *block, SaJournalSuper *super);
 extern int	sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool *found);
 extern void sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind,
-									 const SaRingPlace *place, const SaJournalEntry *entries,
-									 int count, void *block);
+									 const SaRingPlace *place, uint64 wal,
+									 const SaJournalEntry *entries, int count, void *block);
 extern uint32 sa_journal_page_crc(const void *page);
 extern uint64 sa_journal_page_lsn(const void *page);
 
@@ -150,7 +151,7 @@ extern void sa_ring_retire(SaRing *ring, int count);
 
 /* reader */
 extern int	sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super,
-							SaJournalScan *scan);
+							uint64 redo, SaJournalScan *scan);
 extern void sa_journal_scan_free(SaJournalScan *scan);
 extern int	sa_journal_compare_pages(const void *a, const void *b);
 extern bool sa_journal_same_page(const SaJournalKey *a, const SaJournalKey *b);

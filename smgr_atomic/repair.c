@@ -48,7 +48,10 @@
  * - Timelines and promotion: LSNs only grow, and the journal knows nothing else.
  *	 A standby has its own journal.
  * - The library is removed after a crash: WAL without images has a record that
- *	 stops recovery (interlock.c).
+ *	 stops recovery (interlock.c).  If images were on, or after a clean stop, the
+ *	 server works without it, and marker and journal are left behind.  When the
+ *	 library is back, copies are void because a checkpoint has completed since
+ *	 (journal.c); what tears meanwhile has its image in WAL.
  *
  *-------------------------------------------------------------------------
  */
@@ -320,7 +323,7 @@ read_ahead(void *arg, uint64 offset, void *block)
 }
 
 static int
-scan_journal(int fd, const SaJournalSuper *super, SaJournalScan *scan)
+scan_journal(int fd, const SaJournalSuper *super, XLogRecPtr redo, SaJournalScan *scan)
 {
 	ScanReader	reader = {.fd = fd};
 	void	   *buffer = NULL;
@@ -329,7 +332,7 @@ scan_journal(int fd, const SaJournalSuper *super, SaJournalScan *scan)
 	if (error != 0)
 		return error;
 	reader.buffer = buffer;
-	error = sa_journal_scan(read_ahead, &reader, super, scan);
+	error = sa_journal_scan(read_ahead, &reader, super, redo, scan);
 	free(buffer);
 	return error;
 }
@@ -366,9 +369,9 @@ open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *s
 }
 
 static void
-run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
+run_repair(const SaMarker *marker, const SaStartInfo *info)
 {
-	Repair		repair = {.fd = -1, .checksums = checksums};
+	Repair		repair = {.fd = -1, .checksums = info->checksums};
 	SaJournalSuper super;
 	SaJournalScan scan = {0};
 	instr_time	start,
@@ -376,9 +379,9 @@ run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
 	int			error = 0;
 
 	INSTR_TIME_SET_CURRENT(start);
-	repair.journal = open_journal(marker, system_identifier, &super);
+	repair.journal = open_journal(marker, info->system_identifier, &super);
 	if (super.in_use)
-		error = scan_journal(repair.journal, &super, &scan);
+		error = scan_journal(repair.journal, &super, info->redo, &scan);
 	if (error != 0)
 		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 
@@ -401,17 +404,15 @@ run_repair(const SaMarker *marker, bool checksums, uint64 system_identifier)
  * Repair what the page journal can, if this start needs it.  FATAL if it does
  * and that is not possible.  Returns whether pages went through a journal
  * before, so that the WAL to be replayed may lack images.
- *
- * clean: no WAL will be replayed.
  */
 bool
-sa_repair(bool clean, bool backup_label, bool checksums, uint64 system_identifier)
+sa_repair(const SaStartInfo *info)
 {
 	SaMarker	marker;
 
 	if (!sa_marker_read(&marker))
 		return false;
-	if (backup_label)
+	if (info->backup_label)
 	{
 		ereport(LOG,
 				(errmsg("smgr_atomic: page journal \"%s\" is not used: this data directory comes from a base backup",
@@ -419,7 +420,7 @@ sa_repair(bool clean, bool backup_label, bool checksums, uint64 system_identifie
 		sa_marker_remove(FATAL);
 		return false;
 	}
-	if (clean)
+	if (info->shut_down)
 		return false;
 	if (sa_ignore_journal)
 	{
@@ -429,6 +430,6 @@ sa_repair(bool clean, bool backup_label, bool checksums, uint64 system_identifie
 				 errhint("Set smgr_atomic.ignore_journal = off again.")));
 		return true;
 	}
-	run_repair(&marker, checksums, system_identifier);
+	run_repair(&marker, info);
 	return true;
 }

@@ -8,6 +8,21 @@
 #ifndef SMGR_ATOMIC_REPAIR_H
 #define SMGR_ATOMIC_REPAIR_H
 
-extern bool sa_repair(bool clean, bool backup_label, bool checksums, uint64 system_identifier);
+#include "access/xlogdefs.h"
+
+/* The start that is under way. */
+typedef struct SaStartInfo
+{
+	bool		clean;			/* no WAL will be replayed */
+	bool		images;			/* images were on at the last checkpoint */
+	bool		shut_down;		/* every page is durable in place */
+	bool		backup_label;	/* pages are those of a base backup */
+	bool		checksums;
+	XLogRecPtr	redo;			/* of the last checkpoint; invalid = not known */
+	uint64		system_identifier;
+	bool		journaled;		/* pages went through the page journal before */
+} SaStartInfo;
+
+extern bool sa_repair(const SaStartInfo *info);
 
 #endif							/* SMGR_ATOMIC_REPAIR_H */

@@ -293,7 +293,7 @@ journal_batch(Batch *batch)
 
 		entries[i] = entry;
 	}
-	sa_journal_encode_header(&super, SA_JOURNAL_PAGES, &batch->place, entries, batch->count, block);
+	sa_journal_encode_header(&super, SA_JOURNAL_PAGES, &batch->place, 0, entries, batch->count, block);
 	device_write(&journal_device, batch->place.offset, block);
 	for (int i = 0; i < batch->count; i++)
 		device_write(&journal_device, batch->place.offset + (uint64) (1 + i) * BLOCK, batch->images[i]);
@@ -342,7 +342,7 @@ rebuild(int relation, int step)
 		case 2:
 			if (!breaks("forget"))
 			{
-				sa_journal_encode_header(&super, SA_JOURNAL_FORGET, &place, &entry, 1, block);
+				sa_journal_encode_header(&super, SA_JOURNAL_FORGET, &place, 0, &entry, 1, block);
 				device_write(&journal_device, place.offset, block);
 			}
 			return true;
@@ -513,7 +513,7 @@ one_life(uint64 seed)
 
 	if (sa_journal_read_super(read_journal, NULL, &found, &is_there) != 0 || !is_there)
 		return "no superblock";
-	if (sa_journal_scan(read_journal, NULL, &found, &scan) != 0)
+	if (sa_journal_scan(read_journal, NULL, &found, 0, &scan) != 0)
 		return "scan failed";
 	for (int i = 0; i < PAGES; i++)
 	{
