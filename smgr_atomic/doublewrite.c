@@ -87,6 +87,7 @@
 
 #include "doublewrite.h"
 #include "journalfile.h"
+#include "probe.h"
 #include "smgr_atomic.h"
 #include "writebehind.h"
 
@@ -571,6 +572,7 @@ static void
 sync_file(const SaJournalKey *file)
 {
 	char		path[MAXPGPATH];
+	char		reason[SA_PROBE_TEXT_LEN] = "";
 	int			fd;
 	int			rc;
 
@@ -581,11 +583,19 @@ sync_file(const SaJournalKey *file)
 	do
 		rc = fd < 0 ? -1 : fdatasync(fd);
 	while (rc < 0 && fd >= 0 && errno == EINTR);
+	if (rc == 0 && (rc = sa_probe_journal_fd(fd, reason)) < 0)
+		errno = -rc;
 	if (rc < 0)
 		ereport(PANIC,
 				(errcode_for_file_access(),
 				 errmsg("could not fsync file \"%s\": %m", path),
 				 errdetail("Copies of its pages in the page journal cannot be given up.")));
+	if (reason[0] != '\0')		/* not the file that was written */
+		ereport(PANIC,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("could not fsync file \"%s\" for the page journal: %s", path, reason),
+				 errdetail("Copies of its pages in the page journal cannot be given up."),
+				 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
 	close(fd);
 }
 

@@ -443,15 +443,20 @@ report_start(const SaDecision *decision)
 static SaWriteMethod
 method_for_recovery(const SaStartInfo *info, const char *reason)
 {
-	SaDecision	decision = {0};
+	SaDecision	decision = {0},
+				journal = {0};
 
 	/* torn pages of the crash before have been repaired; this is about a crash from now on */
 	if (sa_attached() && info->journaled)
-		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &decision);
-	if (sa_attached() && !decision.safe)
+		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &journal);
+	if (journal.safe)
+		return journal.method;
+	if (sa_attached())
 		decide_by_storage(SA_MODE_DIRECT, false, &decision);
 	if (decision.safe)
 		return decision.method;
+	if (decision.reason[0] != '\0')
+		reason = info->journaled ? journal.reason : decision.reason;
 	if (decision.transient)
 		return SA_WRITE_DIRECT;
 	if (!info->images && !sa_allow_unsafe_standby && sa_wal_interlock)
@@ -459,7 +464,7 @@ method_for_recovery(const SaStartInfo *info, const char *reason)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("WAL since the last checkpoint has no full-page images, and pages can tear on this server's storage"),
 				 errdetail("Pages would not be written atomically: %s. A crash during recovery could damage this server beyond repair.",
-						   decision.reason[0] != '\0' ? decision.reason : reason),
+						   reason),
 				 errhint("Put the data on storage that smgr-atomic-check accepts, "
 						 "or set smgr_atomic.allow_unsafe_standby = on to take the risk.")));
 	return SA_WRITE_PLAIN;

@@ -89,6 +89,11 @@ _Static_assert(sizeof(SaStatx) == 256, "struct statx is 256 bytes");
 #define SA_STATX_MNT_ID			0x00001000U
 #define SA_STATX_DIOALIGN		0x00002000U
 #define SA_STATX_WRITE_ATOMIC	0x00010000U
+#define SA_STATX_ATTR_DAX		0x00200000U
+
+/* f_type of struct statfs, which is ABI too (linux/magic.h) */
+#define SA_XFS_MAGIC			0x58465342U
+#define SA_EXT4_MAGIC			0xEF53U /* ext2 and ext3, too */
 
 /*
  * struct xfs_fsop_geom_v1 of fs/xfs/libxfs/xfs_fs.h, which is ABI but in no
@@ -127,6 +132,8 @@ _Static_assert(sizeof(SaXfsGeometry) == 112, "struct xfs_fsop_geom_v1 is 112 byt
 typedef struct Place
 {
 	char		mount_options[1024];
+	uint32_t	type;			/* f_type of struct statfs */
+	bool		dax;			/* files here bypass the page cache */
 	unsigned	kernel_major,
 				kernel_minor,
 				kernel_patch;
@@ -654,24 +661,76 @@ judge_writethrough(const char *path, uint32_t page_size, int flag, SaProbe *prob
 }
 
 /*
- * Can the page journal protect pages here?  It needs no atomic unit, only
- * direct I/O and an fdatasync() that means what it says: filesystems on which
- * this has been tried.
+ * The rule for filesystems on which the page journal protects pages, for places
+ * and for each file that is opened.  It needs no atomic unit, only an
+ * fdatasync() that means what it says: filesystems on which this has been
+ * tried.  name is what mountinfo says, NULL where it was not asked; it alone
+ * tells ext2 and ext3 from ext4, whose driver serves them.
+ */
+static bool
+journal_is_proven(uint32_t type, const char *name, bool dax)
+{
+	static const struct
+	{
+		uint32_t	type;
+		const char *name;
+	}			proven[] = {{SA_XFS_MAGIC, "xfs"}, {SA_EXT4_MAGIC, "ext4"}};
+
+	for (size_t i = 0; i < sizeof(proven) / sizeof(proven[0]); i++)
+	{
+		if (type == proven[i].type && (name == NULL || strcmp(name, proven[i].name) == 0))
+			return !dax;
+	}
+	return false;
+}
+
+static void
+refuse_journal(char *reason, const char *filesystem, bool dax)
+{
+	set_text(reason, "the page journal has not been proven on %s%s; use XFS or ext4",
+			 filesystem, dax ? " with DAX" : "");
+}
+
+/*
+ * Can the page journal protect pages of this open file?  reason (of
+ * SA_PROBE_TEXT_LEN) is "" if so.  Returns 0 or -errno.  Two system calls, no
+ * allocation unless the answer is no.
+ */
+int
+sa_probe_journal_fd(int fd, char *reason)
+{
+	struct statfs fs;
+	SaStatx		stx;
+	SaProbe		probe;
+	Place		place;
+	bool		dax;
+	int			rc = fstatfs(fd, &fs) != 0 ? -errno : statx_fd(fd, &stx);
+
+	reason[0] = '\0';
+	if (rc != 0)
+		return rc;
+	dax = (stx.attributes & SA_STATX_ATTR_DAX) != 0;
+	if (journal_is_proven((uint32_t) fs.f_type, NULL, dax))
+		return 0;
+	find_mount(stx.mnt_id, &probe, &place);
+	refuse_journal(reason, probe.filesystem, dax);
+	return 0;
+}
+
+/*
+ * Can the page journal protect pages here?  Direct I/O is tried as well: what
+ * refuses it is no ordinary disk.
  */
 static void
 judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 {
-	static const char *const accepted[] = {"xfs", "ext4"};
-	bool		is_accepted = false;
+	bool		dax = place->dax || has_option(place, "dax") || has_option(place, "dax=always");
 	const char *step;
 	int			rc;
 
-	for (size_t i = 0; i < sizeof(accepted) / sizeof(accepted[0]); i++)
-		is_accepted |= strcmp(probe->filesystem, accepted[i]) == 0;
-	if (!is_accepted || has_option(place, "dax") || has_option(place, "dax=always"))
+	if (!journal_is_proven(place->type, probe->filesystem, dax))
 	{
-		set_text(probe->journal_reason, "the page journal has not been proven on %s%s; use XFS or ext4",
-				 probe->filesystem, is_accepted ? " with DAX" : "");
+		refuse_journal(probe->journal_reason, probe->filesystem, dax);
 		return;
 	}
 	if (page_size != JOURNAL_PAGE_SIZE)
@@ -704,6 +763,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 {
 	Place		place = {0};
 	SaStatx		stx = {0};
+	struct statfs fs;
 	int			fd,
 				rc;
 
@@ -719,6 +779,8 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	{
 		find_mount(stx.mnt_id, probe, &place);
 		read_device(&stx, probe, &place);
+		rc = fstatfs(fd, &fs) != 0 ? -errno : 0;
+		place.type = rc == 0 ? (uint32_t) fs.f_type : 0;
 	}
 	if (fd >= 0)
 		close(fd);
@@ -741,6 +803,7 @@ sa_probe_directory(const char *path, uint32_t page_size, int writethrough_flag,
 	rc = fd < 0 ? -errno : statx_fd(fd, &stx);
 	if (rc == 0)
 		read_xfs(fd, probe, &place);
+	place.dax = rc == 0 && (stx.attributes & SA_STATX_ATTR_DAX) != 0;
 	if (fd >= 0)
 		close(fd);
 	probe->transient = is_transient(-rc);
@@ -779,7 +842,7 @@ sa_probe_prepare_fd(int fd, uint32_t page_size, SaVerdict verdict)
 
 	if (fstatfs(fd, &fs) != 0 || fstat(fd, &st) != 0)
 		return -errno;
-	if (fs.f_type != 0x58465342)	/* XFS_SUPER_MAGIC */
+	if ((uint32_t) fs.f_type != SA_XFS_MAGIC)
 		return 0;
 	if (ioctl(fd, FS_IOC_FSGETXATTR, &attr) != 0)
 		return -errno;

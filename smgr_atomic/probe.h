@@ -62,6 +62,7 @@ typedef struct SaProbe
 
 extern const char *sa_verdict_name(SaVerdict verdict);
 extern int	sa_probe_limits(int fd, SaLimits *limits);
+extern int	sa_probe_journal_fd(int fd, char *reason);
 extern bool sa_limits_allow(const SaLimits *limits, uint32_t page_size);
 extern void sa_probe_directory(const char *path, uint32_t page_size,
 							   int writethrough_flag, SaProbe *probe);

@@ -30,6 +30,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "probe.h"
 #include "segment.h"
 #include "stats.h"
 
@@ -145,22 +146,38 @@ open_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, const char *
 	return file;
 }
 
+#define NOT_WRITTEN "The page was not written, because a crash could tear it; it stays in memory and in WAL. "
+#define MOVE_BACK "Move the tablespace back to storage that smgr_atomic_probe() accepts; the page will be written then."
+
+/* The descriptor cannot be asked (rc, -errno), so the file cannot be used. */
+static void
+refuse_unknown(File file, BlockNumber block, const char *path, int rc)
+{
+	FileClose(file);
+	sa_stats_error();
+	errno = -rc;
+	ereport(ERROR,
+			(errcode_for_file_access(),
+			 errmsg("could not get atomic write limits of file \"%s\" (target block %u): %m",
+					path, block)));
+}
+
 /*
  * Can this very file keep the promise?  Directories were probed, but a
  * symlink, a mount or an inode flag may have changed since.
  */
 static void
-check_segment(SaSegment *segment, File file, BlockNumber block, const char *path, bool atomic)
+check_atomic(File file, BlockNumber block, const char *path)
 {
+	SaLimits	limits = {0};
 	int			fd = saFileGetRawDesc(file);
-	int			rc = fd < 0 ? -errno : sa_probe_limits(fd, &segment->limits);
+	int			rc = fd < 0 ? -errno : sa_probe_limits(fd, &limits);
 
-	if (rc == 0 && !atomic)
-		return;
-	if (rc == 0 && sa_limits_allow(&segment->limits, BLCKSZ))
+	if (rc != 0)
+		refuse_unknown(file, block, path, rc);
+	if (sa_limits_allow(&limits, BLCKSZ))
 	{
-		SaVerdict	verdict = segment->limits.unit_max_opt >= BLCKSZ ?
-			SA_VERDICT_HARDWARE : SA_VERDICT_SOFTWARE;
+		SaVerdict	verdict = limits.unit_max_opt >= BLCKSZ ? SA_VERDICT_HARDWARE : SA_VERDICT_SOFTWARE;
 
 		/* hints only save space and time: a failure is not worth a message */
 		(void) sa_probe_prepare_fd(fd, BLCKSZ, verdict);
@@ -169,33 +186,48 @@ check_segment(SaSegment *segment, File file, BlockNumber block, const char *path
 
 	FileClose(file);
 	sa_stats_error();
-	if (rc != 0)
-	{
-		errno = -rc;
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not get atomic write limits of file \"%s\" (target block %u): %m",
-						path, block)));
-	}
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("file \"%s\" is on storage without atomic page writes (target block %u)",
 					path, block),
-			 errdetail("The page was not written, because a crash could tear it; it stays in memory and in WAL. "
-					   "The largest atomic write there is %u bytes.",
-					   segment->limits.dio_mem_align == 0 ? 0 : segment->limits.unit_max),
-			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; the page will be written then.")));
+			 errdetail(NOT_WRITTEN "The largest atomic write there is %u bytes.",
+					   limits.dio_mem_align == 0 ? 0 : limits.unit_max),
+			 errhint(MOVE_BACK)));
+}
+
+/* The same where a page that tears is made whole from the page journal. */
+static void
+check_journaled(File file, BlockNumber block, const char *path)
+{
+	char		reason[SA_PROBE_TEXT_LEN];
+	int			fd = saFileGetRawDesc(file);
+	int			rc = fd < 0 ? -errno : sa_probe_journal_fd(fd, reason);
+
+	if (rc != 0)
+		refuse_unknown(file, block, path, rc);
+	if (reason[0] == '\0')
+		return;
+
+	FileClose(file);
+	sa_stats_error();
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("file \"%s\" is on storage where the page journal protects no pages (target block %u)",
+					path, block),
+			 errdetail(NOT_WRITTEN "In detail: %s.", reason),
+			 errhint(MOVE_BACK)));
 }
 
 /*
  * Get the segment that holds a block, opened with O_RDWR | open_flags.
  *
- * Raises an error that names file and block if it cannot be opened or (atomic)
- * cannot be written atomically.  The result is valid until the next call.  Any
- * process, recovery included; not in a critical section (allocates).
+ * Raises an error that names file and block if it cannot be opened, cannot be
+ * written atomically or, journaled, cannot be protected by the page journal.
+ * The result is valid until the next call.  Any process, recovery included; not
+ * in a critical section (allocates).
  */
 SaSegment *
-sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_flags, bool atomic)
+sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_flags, bool journaled)
 {
 	int			segno = (int) (block / (BlockNumber) RELSEG_SIZE);
 	SaSegment  *segment = get_slot(get_fork(reln, fork), segno);
@@ -221,7 +253,10 @@ sa_segment_get(SMgrRelation reln, ForkNumber fork, BlockNumber block, int open_f
 
 	/* creating segments may have come through sa_segment_close() */
 	segment = get_slot(get_fork(reln, fork), segno);
-	check_segment(segment, file, block, path, atomic);
+	if (journaled)
+		check_journaled(file, block, path);
+	else
+		check_atomic(file, block, path);
 	segment->file = file;
 	segment->open_flags = open_flags;
 	return segment;

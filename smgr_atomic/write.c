@@ -48,6 +48,7 @@
 #include "utils/wait_event.h"
 
 #include "doublewrite.h"
+#include "probe.h"
 #include "segment.h"
 #include "stats.h"
 #include "write.h"
@@ -300,7 +301,7 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 		   bool skipFsync, SaWriteMethod method)
 {
 	SaSegment  *segment = sa_segment_get(reln, fork, block, sa_write_open_flags(method),
-										 method != SA_WRITE_DOUBLE);
+										 method == SA_WRITE_DOUBLE);
 	SaPageKey	key;
 	instr_time	start,
 				elapsed;

@@ -146,6 +146,7 @@ open_file(const SaPageKey *key, int segno)
 	WriterFile *file = &me->files[me->file_count];
 	SaWriteMethod method = sa_write_method();
 	SaLimits	limits = {0};
+	char		reason[SA_PROBE_TEXT_LEN] = "";
 	int			rc;
 
 	file->rel = key->rel;
@@ -161,7 +162,12 @@ open_file(const SaPageKey *key, int segno)
 
 	ReserveExternalFD();
 	file->fd = BasicOpenFile(file->path, O_RDWR | PG_BINARY | sa_write_open_flags(file->method));
-	rc = file->fd < 0 ? -errno : sa_probe_limits(file->fd, &limits);
+	if (file->fd < 0)
+		rc = -errno;
+	else if (file->method == SA_WRITE_DOUBLE)
+		rc = sa_probe_journal_fd(file->fd, reason);
+	else
+		rc = sa_probe_limits(file->fd, &limits);
 	if (rc != 0)
 	{
 		errno = -rc;
@@ -170,6 +176,13 @@ open_file(const SaPageKey *key, int segno)
 				 errmsg("could not open file \"%s\" (target block %u): %m", file->path, key->block),
 				 errdetail("A page that was accepted for it cannot be written.")));
 	}
+	if (reason[0] != '\0')
+		ereport(PANIC,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("file \"%s\" is on storage where the page journal protects no pages (target block %u)",
+						file->path, key->block),
+				 errdetail("A page that was accepted for it was not written; WAL has it. In detail: %s.", reason),
+				 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
 	if (file->method == SA_WRITE_DOUBLE)
 		file->unit_max = BLCKSZ;	/* the page cache gains nothing from larger ones */
 	else

@@ -55,7 +55,7 @@ use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 use SmgrAtomic::Power ();
 
 our @EXPORT = qw(need_root missing_filesystem
-  create_volume remove_volume remount_volume throttle_volume);
+  create_volume remove_volume remount_volume cover_volume uncover_volume throttle_volume);
 
 use constant SERVER_USER => 'postgres';
 
@@ -218,7 +218,12 @@ sub missing_filesystem
 
 Makes a filesystem that the server's user owns and returns where it is mounted.
 
-=head2 remove_volume($name), remount_volume($name, mount_options =>)
+=head2 remove_volume($name), remount_volume($name, mount_options =>, in_place => 1)
+
+=head2 cover_volume($name, with => $other), uncover_volume($name)
+
+Mounts the filesystem of another volume over this one, which is then hidden;
+ends that.
 
 =head2 throttle_volume($name, iops =>, bandwidth =>)
 
@@ -245,6 +250,20 @@ sub remount_volume
 {
 	my ($name, %options) = @_;
 	ask('remount_volume', name => $name, %options);
+	return;
+}
+
+sub cover_volume
+{
+	my ($name, %options) = @_;
+	ask('cover_volume', name => $name, %options);
+	return;
+}
+
+sub uncover_volume
+{
+	my ($name) = @_;
+	ask('uncover_volume', name => $name);
 	return;
 }
 
@@ -275,7 +294,9 @@ my $mount_options = qr/^[-\w,=]*$/;
 		}
 	],
 	remove_volume   => [ \&serve_remove,  {%name} ],
-	remount_volume  => [ \&serve_remount, { %name, mount_options => $mount_options } ],
+	remount_volume  => [ \&serve_remount, { %name, mount_options => $mount_options, in_place => qr/^1$/ } ],
+	cover_volume    => [ \&serve_cover,   { %name, with => $name{name} } ],
+	uncover_volume  => [ \&serve_uncover, {%name} ],
 	throttle_volume => [ \&serve_throttle, { %name, iops => qr/^\d+$/, bandwidth => qr/^\d+$/ } ],
 	SmgrAtomic::Power::requests());
 
@@ -361,7 +382,22 @@ sub serve_remount
 {
 	my ($args) = @_;
 	volume('remount', mount_of($args),
-		defined $args->{mount_options} ? ('--mount-options', $args->{mount_options}) : ());
+		defined $args->{mount_options} ? ('--mount-options', $args->{mount_options}) : (),
+		$args->{in_place} ? '--in-place' : ());
+	return {};
+}
+
+sub serve_cover
+{
+	my ($args) = @_;
+	volume('cover', mount_of($args), '--with', mount_of({ name => $args->{with} }));
+	return {};
+}
+
+sub serve_uncover
+{
+	my ($args) = @_;
+	volume('uncover', mount_of($args));
 	return {};
 }
 
