@@ -700,7 +700,7 @@ int
 sa_probe_journal_fd(int fd, char *reason)
 {
 	struct statfs fs;
-	SaStatx		stx;
+	SaStatx		stx = {0};
 	SaProbe		probe;
 	Place		place;
 	bool		dax;

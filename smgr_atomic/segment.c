@@ -199,7 +199,7 @@ check_atomic(File file, BlockNumber block, const char *path)
 static void
 check_journaled(File file, BlockNumber block, const char *path)
 {
-	char		reason[SA_PROBE_TEXT_LEN];
+	char		reason[SA_PROBE_TEXT_LEN] = "";
 	int			fd = saFileGetRawDesc(file);
 	int			rc = fd < 0 ? -errno : sa_probe_journal_fd(fd, reason);
 

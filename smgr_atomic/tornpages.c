@@ -69,22 +69,39 @@ open_relation(Oid oid)
 	return rel;
 }
 
+/* The rules are the server's when it reads a page (PageIsVerified()). */
+static bool
+page_is_sound(char *page, BlockNumber block)
+{
+	PageHeader	p = (PageHeader) page;
+
+	if (PageIsNew((Page) page))
+	{
+		for (int i = 0; i < BLCKSZ; i++)
+		{
+			if (page[i] != 0)
+				return false;
+		}
+		return true;			/* never written */
+	}
+	return pg_checksum_page(page, block) == p->pd_checksum &&
+		(p->pd_flags & ~PD_VALID_FLAG_BITS) == 0 &&
+		p->pd_lower <= p->pd_upper && p->pd_upper <= p->pd_special &&
+		p->pd_special <= BLCKSZ && p->pd_special == MAXALIGN(p->pd_special);
+}
+
 /*
  * Is the page as storage has it whole?  Fills page with what was read last.
  */
 static bool
-page_is_whole(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page,
-			  uint16 *expected)
+page_is_whole(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 {
 	for (int i = 0; i < READS; i++)
 	{
 		if (i > 0)
 			pg_usleep(READ_PAUSE_US);
 		saMdReadPage(reln, fork, block, page);
-		if (PageIsNew((Page) page))
-			return true;		/* never written: nothing to verify */
-		*expected = pg_checksum_page(page, block);
-		if (*expected == ((PageHeader) page)->pd_checksum)
+		if (page_is_sound(page, block))
 			return true;
 	}
 	return false;
@@ -110,16 +127,17 @@ smgr_atomic_torn_pages(PG_FUNCTION_ARGS)
 
 	for (BlockNumber block = 0; block < nblocks; block++)
 	{
-		Datum		values[4];
+		Datum		values[4] = {0};
 		bool		nulls[4] = {false};
-		uint16		expected;
 
 		CHECK_FOR_INTERRUPTS();
-		if (page_is_whole(RelationGetSmgr(rel), fork, block, page.data, &expected))
+		if (page_is_whole(RelationGetSmgr(rel), fork, block, page.data))
 			continue;
 		values[0] = Int64GetDatum(block);
 		values[1] = LSNGetDatum(PageGetLSN((Page) page.data));
-		values[2] = Int32GetDatum(expected);
+		nulls[2] = PageIsNew((Page) page.data); /* such a page has no checksum */
+		if (!nulls[2])
+			values[2] = Int32GetDatum(pg_checksum_page(page.data, block));
 		values[3] = Int32GetDatum(((PageHeader) page.data)->pd_checksum);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}

@@ -140,7 +140,7 @@ CREATE FUNCTION smgr_atomic_torn_pages(
 RETURNS SETOF record
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
-COMMENT ON FUNCTION smgr_atomic_torn_pages(regclass, text) IS 'pages whose checksum is wrong in storage';
+COMMENT ON FUNCTION smgr_atomic_torn_pages(regclass, text) IS 'pages whose checksum or header is wrong in storage; expected is null where there is no header';
 
 CREATE FUNCTION smgr_atomic_stats_reset() RETURNS void
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
