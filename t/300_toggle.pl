@@ -17,16 +17,7 @@ need_torn_free_xfs();
 
 use constant FLIPS => 20;
 
-my $node = new_node(
-	'main',
-	volume => create_volume('data', size => '2G'),
-	conf   => "wal_level = replica\nshared_buffers = 2MB\nbgwriter_delay = 20ms\nwal_keep_size = 1GB\n");
-$node->start;
-init_bank($node, 2);
-reach($node, 'active', 'started');
-
-# a session that is older than every change
-my $session = $node->background_psql('postgres');
+my ($node, $session);
 
 sub images_in_worker
 {
@@ -53,34 +44,58 @@ sub all_say
 	return;
 }
 
-my $start = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-my $load  = start_load($node);
-for my $flip (1 .. FLIPS)
+sub flips_under_load
 {
-	my $off = $flip % 2;
-	my $name = "flip $flip";
+	my ($mode) = @_;
 
-	wait_for_load($node, 50);
-	set_mode($node, $off ? 'off' : 'direct');
-	reach($node, $off ? 'off' : 'active', $name);
-	is(now($node)->{mode_in_force}, $off ? 'off' : 'direct', "$name: mode in force");
-	if ($flip <= 4)
+	$node = new_node(
+		$mode,
+		mode   => $mode,
+		volume => create_volume($mode, size => '2G'),
+		conf   => "wal_level = replica\nshared_buffers = 2MB\nbgwriter_delay = 20ms\nwal_keep_size = 1GB\n");
+	$node->start;
+	init_bank($node, 2);
+	reach($node, 'active', "$mode, started");
+
+	# a session that is older than every change
+	$session = $node->background_psql('postgres');
+
+	my $start = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $load  = start_load($node);
+	for my $flip (1 .. FLIPS)
 	{
-		# "off" comes after a checkpoint with images, "active" right before one without
-		$node->safe_psql('postgres', 'CHECKPOINT') unless $off;
-		all_say($off ? 'on' : 'off', $name);
+		my $off = $flip % 2;
+		my $name = "$mode, flip $flip";
+		my $since = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+
+		wait_for_load($node, 50);
+		set_mode($node, $off ? 'off' : $mode);
+		reach($node, $off ? 'off' : 'active', $name);
+		is(now($node)->{mode_in_force}, $off ? 'off' : $mode, "$name: mode in force");
+		is($node->safe_psql('postgres', "SELECT state_since > '$since' FROM smgr_atomic_status"), 't', "$name: state_since has moved");
+		if ($flip <= 4)
+		{
+			# "off" comes after a checkpoint with images, "active" right before one without
+			$node->safe_psql('postgres', 'CHECKPOINT') unless $off;
+			all_say($off ? 'on' : 'off', $name);
+		}
+		$session->quit if $flip == 4;
 	}
-	$session->quit if $flip == 4;
+	ok(stop_load($load), 'pgbench was running all the time');
+	balanced($node, "$mode, " . FLIPS . ' flips');
+	is(counters($node)->{errors}, 0, 'no errors');
+	cmp_ok($node->safe_psql('postgres', 'SELECT pages FROM smgr_atomic_journal'), '>', 100, 'pages went through the journal')
+	  if $mode eq 'doublewrite';
+	my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	unlike(slurp_file($node->logfile), qr/\b(?:PANIC|ERROR|WARNING):/, 'nothing to complain about in the log');
+
+	my @records = wal_records($node, $start, $end);
+	is(scalar(grep { $_->{what} eq 'fpw' } @records), FLIPS, 'WAL has a record of each change');
+	follows_contract(\@records, FLIPS . ' flips');
+
+	stop_clean($node);
+	return;
 }
-ok(stop_load($load), 'pgbench was running all the time');
-balanced($node, FLIPS . ' flips');
-is(counters($node)->{errors}, 0, 'no errors');
-my $end = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-unlike(slurp_file($node->logfile), qr/\b(?:PANIC|ERROR|WARNING):/, 'nothing to complain about in the log');
 
-my @records = wal_records($node, $start, $end);
-is(scalar(grep { $_->{what} eq 'fpw' } @records), FLIPS, 'WAL has a record of each change');
-follows_contract(\@records, FLIPS . ' flips');
-
-stop_clean($node);
+flips_under_load($_) for qw(direct doublewrite);
 done_testing();

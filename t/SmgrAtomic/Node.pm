@@ -66,13 +66,13 @@ sub need_volumes
 	return;
 }
 
-=head2 new_node($name, volume =>, checksums =>, preload =>, conf =>, streaming =>, archiving =>)
+=head2 new_node($name, volume =>, mode =>, checksums =>, preload =>, conf =>, streaming =>, archiving =>)
 
 Makes a data directory on the volume (a directory; without it, among the test's
 temporary files) and returns the PostgreSQL::Test::Cluster.  fsync is on, the
-library is preloaded unless preload => 0, with mode direct, because "auto" would
-take the page journal on most of the storage here; conf is more postgresql.conf
-text.
+library is preloaded unless preload => 0, with mode "direct" unless another one is
+given; doublewrite comes with a small journal, so that it wraps.  conf is more
+postgresql.conf text.
 checksums => 1 or 0 asks for data checksums or for none; the server's default
 depends on its major.
 streaming and archiving prepare the node to be a source of standbys or restores.
@@ -99,7 +99,9 @@ sub new_node
 		allows_streaming => $options{streaming},
 		has_archiving    => $options{archiving});
 	$node->append_conf('postgresql.conf', "fsync = on\n");
-	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\nsmgr_atomic.mode = direct\n")
+	my $mode = $options{mode} // 'direct';
+	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\nsmgr_atomic.mode = $mode\n"
+		  . ($mode eq 'doublewrite' ? "smgr_atomic.journal_size = 8MB\n" : ''))
 	  if $options{preload} // 1;
 	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
 	return $node;
