@@ -14,199 +14,102 @@ use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
+use SmgrAtomic::Moments;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 need_torn_free_xfs();
 
 my $library = build_library('hold_fsync.c');
-my $node    = new_node(
-	'main',
-	volume => create_volume('data', size => '2G'),
-	conf   => "wal_level = replica\nshared_buffers = 2MB\nbgwriter_delay = 20ms\n"
-	  . "checkpoint_timeout = 1h\nmax_wal_size = 4GB\n");
-start_holding($node, $library);
-init_bank($node, 1);
-reach($node, 'active', 'started');
+my $count   = 'SELECT count(*) FROM pgbench_history';
+my $turn    = 0;
+my $node;
 
-sub in_state
+for my $mode (qw(direct doublewrite))
 {
-	my ($state, $images, $method) = @_;
-	my $now = now($node);
-	is_deeply([ @$now{qw(state full_page_writes mode_in_force)} ],
-		[ $state, $images, $method ], "state $state, images $images, pages $method");
+	# a held checkpoint keeps the journal's sections, so it is not a small one
+	$node = new_node(
+		$mode,
+		mode   => $mode,
+		volume => create_volume($mode, size => '2G'),
+		conf   => "wal_level = replica\nshared_buffers = 2MB\nbgwriter_delay = 20ms\n"
+		  . "checkpoint_timeout = 1h\nmax_wal_size = 4GB\nsmgr_atomic.journal_size = 64MB\n");
+	start_holding($node, $library);
+	init_bank($node, 1);
+	reach($node, 'active', "$mode: started");
+	for my $moment (moments($mode))
+	{
+		subtest "$mode, killed when $moment->{name}" => sub { crash_at($moment) };
+	}
+	crash_in_starts($mode);
+	stop_clean($node);
+}
+done_testing();
+
+sub crash_at
+{
+	my ($moment) = @_;
+
+	prepare($node, $moment);
+	my $load = start_load($node);
+	wait_for_load($node, 100);
+	bring_to($node, $moment);
+	wait_for_load($node, 50);
+	my $done = $node->safe_psql('postgres', $count);
+	my ($redo) = map { $node->safe_psql('postgres', $_) } 'SELECT redo_lsn FROM pg_control_checkpoint()';
+
+	$turn++ % 2 ? $node->stop('immediate') : kill_cluster($node);
+	stop_load($load);
+	end_clients($node);
+
+	# what recovery will read
+	follows_contract([ wal_records($node, $redo) ], 'left behind');
+
+	# whatever the state was, the setting decides where it ends
+	my $position = log_position($node);
+	start_holding($node, $library);
+	my $mode = $node->safe_psql('postgres', 'SHOW smgr_atomic.mode');
+	reach($node, $mode eq 'off' ? 'off' : 'active', "mode $mode");
+	is(shown($node), $mode eq 'off' ? 'on' : 'off', 'images in the end');
+	my $log = log_since($node, $position);
+	like($log, qr/redo starts at/, 'WAL was replayed');
+	unlike($log, qr/PANIC|invalid page|could not/, 'nothing wrong in the log');
+	is($node->safe_psql('postgres', q{
+		SELECT coalesce(sum(delegated_off), 0) FROM smgr_atomic_stats WHERE backend_type = 'startup'}),
+		0, 'recovery wrote every page atomically');
+	cmp_ok($node->safe_psql('postgres', $count), '>=', $done, 'committed transactions are there');
+	balanced($node, 'after recovery');
 	return;
 }
 
-# Each: the mode before, and how to get from there to the moment of the crash.
-my @moments = (
-	{ name => 'off', before => 'off', go => sub { in_state('off', 'on', 'off') } },
-	{
-		name   => 'arming, not every process writes atomically yet',
-		before => 'off',
-		go     => sub {
-			# the checkpointer, held in a checkpoint, does not answer the barrier
-			my $held = hold($node);
-			my $checkpoint = $node->background_psql('postgres');
-			$checkpoint->query_until(qr/begun/, "\\echo begun\nCHECKPOINT;\n");
-			$held->();
-			set_mode($node, 'direct');
-			reach($node, 'arming', 'before the barrier');
-			in_state('arming', 'on', 'direct');
-			return $checkpoint;
-		}
-	},
-	{
-		name   => 'arming, in its checkpoint',
-		before => 'off',
-		go     => sub {
-			my $held = hold($node);
-			set_mode($node, 'direct');
-			$held->();
-			in_state('arming', 'on', 'direct');
-		}
-	},
-	{ name => 'active', before => 'direct', go => sub { in_state('active', 'off', 'direct') } },
-	{
-		name   => 'active, in a checkpoint',
-		before => 'direct',
-		go     => sub {
-			my $held = hold($node);
-			my $checkpoint = $node->background_psql('postgres');
-			$checkpoint->query_until(qr/begun/, "\\echo begun\nCHECKPOINT;\n");
-			$held->();
-			in_state('active', 'off', 'direct');
-			return $checkpoint;
-		}
-	},
-	{
-		name   => 'going to pause',
-		before => 'direct',
-		go     => sub {
-			my $held = hold($node);
-			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
-			$held->();
-			in_state('active', 'off', 'direct');
-		}
-	},
-	{
-		name   => 'going to pause, images on',
-		before => 'direct',
-		go     => sub {
-			my $held = hold($node);
-			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
-			$held->();
-			hold($node)->();
-			in_state('active', 'on', 'direct');
-		}
-	},
-	{
-		name   => 'paused',
-		before => 'direct',
-		go     => sub {
-			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
-			reach($node, 'paused', 'pause');
-			in_state('paused', 'on', 'direct');
-		}
-	},
-	{
-		name   => 'coming back from a pause',
-		before => 'direct',
-		go     => sub {
-			$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
-			reach($node, 'paused', 'pause');
-			my $held = hold($node);
-			$node->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
-			$held->();
-			in_state('paused', 'on', 'direct');
-		}
-	},
-	{
-		name   => 'disarming, images still off',
-		before => 'direct',
-		go     => sub {
-			my $held = hold($node);
-			set_mode($node, 'off');
-			$held->();
-			in_state('disarming', 'off', 'direct');
-		}
-	},
-	{
-		name   => 'disarming, images on',
-		before => 'direct',
-		go     => sub {
-			my $held = hold($node);
-			set_mode($node, 'off');
-			$held->();
-			hold($node)->();
-			in_state('disarming', 'on', 'direct');
-		}
-	});
-
-sub go_to
+# Crash in each start, with recovery under way: every start begins in "arming".
+# Who fsyncs the newest transactions' status is held: first the startup process,
+# before redo, then the checkpoint that ends recovery.
+sub crash_in_starts
 {
-	my ($moment) = @_;
-	set_mode($node, $moment->{before});
-	reach($node, $moment->{before} eq 'off' ? 'off' : 'active', 'before');
+	my ($mode) = @_;
+
+	set_mode($node, $mode);
+	reach($node, 'active', "$mode: before crashes in starts");
 	my $load = start_load($node);
-	wait_for_load($node, 100);
-	my $session = $moment->{go}->();
-	wait_for_load($node, 50);
-	return ($load, ref $session eq 'PostgreSQL::Test::BackgroundPsql' ? $session : undef);
-}
-
-my $count = 'SELECT count(*) FROM pgbench_history';
-my $turn  = 0;
-for my $moment (@moments)
-{
-	subtest "killed when $moment->{name}" => sub {
-		my ($load, $session) = go_to($moment);
-		my $done = $node->safe_psql('postgres', $count);
-		my ($redo) = map { $node->safe_psql('postgres', $_) } 'SELECT redo_lsn FROM pg_control_checkpoint()';
-
-		$turn++ % 2 ? $node->stop('immediate') : kill_cluster($node);
-		stop_load($load);
-		eval { $session->quit } if $session;
-
-		# what recovery will read
-		follows_contract([ wal_records($node, $redo) ], 'left behind');
-
-		# whatever the state was, the setting decides where it ends
+	wait_for_load($node, 300);
+	my $done = $node->safe_psql('postgres', $count);
+	kill_cluster($node);
+	stop_load($load);
+	for my $first (1, 0)
+	{
 		my $position = log_position($node);
-		start_holding($node, $library);
-		my $mode = $node->safe_psql('postgres', 'SHOW smgr_atomic.mode');
-		reach($node, $mode eq 'off' ? 'off' : 'active', "mode $mode");
-		is(shown($node), $mode eq 'off' ? 'on' : 'off', 'images in the end');
+		launch_held($node, $library, 'pg_xact/0000');
+		hold($node, 'pg_xact/0000')->() unless $first;
 		my $log = log_since($node, $position);
-		like($log, qr/redo starts at/, 'WAL was replayed');
-		unlike($log, qr/PANIC|invalid page|could not/, 'nothing wrong in the log');
-		is($node->safe_psql('postgres', q{
-			SELECT coalesce(sum(delegated_off), 0) FROM smgr_atomic_stats WHERE backend_type = 'startup'}),
-			0, 'recovery wrote every page atomically');
-		cmp_ok($node->safe_psql('postgres', $count), '>=', $done, 'committed transactions are there');
-		balanced($node, 'after recovery');
-	};
+		like($log, qr/goes off after the first checkpoint/, "$mode: arming");
+		($first ? \&unlike : \&like)->($log, qr/redo done at/, $first ? 'before redo' : 'after redo');
+		unlike($log, qr/ready to accept connections/, 'recovery is under way');
+		kill_cluster($node);
+	}
+	$node->start;
+	reach($node, 'active', "$mode: after crashes in recovery");
+	cmp_ok($node->safe_psql('postgres', $count), '>=', $done, 'committed transactions are there');
+	balanced($node, "$mode: after crashes in recovery");
+	return;
 }
-
-# Crash in each start: recovery begins again.
-set_mode($node, 'direct');
-reach($node, 'active', 'before two crashes');
-my $load = start_load($node);
-wait_for_load($node, 300);
-my $done = $node->safe_psql('postgres', $count);
-kill_cluster($node);
-stop_load($load);
-my $position = log_position($node);
-my $held = sub {
-	wait_until('redo to begin', sub { log_since($node, $position) =~ /redo starts at/ });
-};
-$node->start(fail_ok => 1);
-$held->();
-kill_cluster($node);
-$node->start;
-reach($node, 'active', 'after a crash right after recovery');
-cmp_ok($node->safe_psql('postgres', $count), '>=', $done, 'committed transactions are there');
-balanced($node, 'after both');
-stop_clean($node);
-
-done_testing();

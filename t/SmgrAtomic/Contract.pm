@@ -35,7 +35,7 @@ our @EXPORT = qw(
   set_mode reach now shown wait_until
   init_bank start_load stop_load wait_for_load balanced
   control control_value waldump wal_records follows_contract
-  build_library start_holding hold release dirty_marker
+  build_library start_holding launch_held hold release dirty_marker start_checkpoint
   node_from wait_for_end driver_pid worker_pid kill_cluster);
 
 =head2 set_mode($node, $mode)
@@ -324,15 +324,18 @@ sub build_library
 	return $library;
 }
 
-=head2 start_holding($node, $library, %start_options)
+=head2 start_holding($node, $library, %start_options), launch_held($node, $library, $path)
 
 Starts a server whose checkpoints can be held, with build_library('hold_fsync.c').
+launch_held() returns when a process is held that wants to fsync a file; there is
+nobody to ask yet.
 
-=head2 dirty_marker($node), hold($node), release($node)
+=head2 dirty_marker($node), hold($node, $path), release($node)
 
 hold() makes the next checkpoint stop in its sync phase; called while one is
 held, lets that one go on and holds the one after.  It returns a function that
-waits until a checkpoint is held.  release() lets all go on.
+waits until a checkpoint is held.  release() lets all go on.  With a path, who
+fsyncs that file next is held, and no server need be running.
 
 =cut
 
@@ -346,6 +349,18 @@ sub start_holding
 
 my $hold_number = 0;
 
+sub launch_held
+{
+	my ($node, $library, $path) = @_;
+	my $held = hold($node, $path);
+
+	local $ENV{LD_PRELOAD} = $library;
+	system_or_bail('pg_ctl', '-W', '-D', $node->data_dir, '-l', $node->logfile, 'start');
+	$held->();
+	$node->_update_pid(1);
+	return;
+}
+
 sub dirty_marker
 {
 	my ($node) = @_;
@@ -358,9 +373,9 @@ sub dirty_marker
 
 sub hold
 {
-	my ($node) = @_;
+	my ($node, $path) = @_;
 	my $data   = $node->data_dir;
-	my $path   = dirty_marker($node);
+	$path //= dirty_marker($node);
 	my $number = ++$hold_number;
 
 	open my $file, '>', "$data/test_hold.new" or die "$data/test_hold.new: $!";
@@ -378,6 +393,19 @@ sub release
 	my ($node) = @_;
 	unlink $node->data_dir . '/test_hold';
 	return;
+}
+
+=head2 start_checkpoint($node)
+
+A CHECKPOINT by hand, in the background.  Returns the run of psql.
+
+=cut
+
+sub start_checkpoint
+{
+	my ($node) = @_;
+	return IPC::Run::start([ 'psql', '-X', '-h', $node->host, '-p', $node->port, '-c', 'CHECKPOINT', 'postgres' ],
+		'<', \undef, '>', '/dev/null', '2>&1');
 }
 
 =head2 node_from($name, $volume, $source, $backup, %options)
