@@ -69,7 +69,7 @@ open_relation(Oid oid)
 	return rel;
 }
 
-/* The rules are the server's when it reads a page (PageIsVerified()). */
+/* The rules are the server's when it reads a page (PageIsVerified()), and a page's size. */
 static bool
 page_is_sound(char *page, BlockNumber block)
 {
@@ -85,6 +85,7 @@ page_is_sound(char *page, BlockNumber block)
 		return true;			/* never written */
 	}
 	return pg_checksum_page(page, block) == p->pd_checksum &&
+		PageGetPageSize((Page) page) == BLCKSZ &&
 		(p->pd_flags & ~PD_VALID_FLAG_BITS) == 0 &&
 		p->pd_lower <= p->pd_upper && p->pd_upper <= p->pd_special &&
 		p->pd_special <= BLCKSZ && p->pd_special == MAXALIGN(p->pd_special);

@@ -185,8 +185,9 @@ sub panics
 	return;
 }
 
+# The journal is large enough for all of it, so that no file is synced too early.
 # A session has the file open; the writer, that has closed it, opens it anew.
-$node->append_conf('postgresql.conf', "shared_buffers = 1MB\nrestart_after_crash = on\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 1MB\nrestart_after_crash = on\nsmgr_atomic.journal_size = 64MB\n");
 $node->restart;
 reach($node, 'active', 'restarted');
 my $session = $node->background_psql('postgres', on_error_stop => 0);
@@ -267,6 +268,23 @@ $node->restart;
 nothing_lost('writable again, restarted');
 reach($node, 'active', 'restarted');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM smgr_atomic_torn_pages('s')}), 0, 'every page is whole');
+stop_clean($node);
+
+# ---- options that matter to one method, not to the other -----------------------------
+
+remount_volume('data', mount_options => 'data=journal');
+$node->start;
+reach($node, 'active', 'ext4 data=journal');
+is(now($node)->{mode_in_force}, 'doublewrite', 'ext4 data=journal: the page journal serves');
+sql("$update; CHECKPOINT");
+$sum += 40;
+set_mode($node, 'direct');
+reach($node, 'off', 'ext4 data=journal, direct');
+like(now($node)->{reason}, qr/base: ext4 data=journal silently loses the guarantee; mount without data=journal/,
+	'ext4 data=journal, direct: the reason');
+set_mode($node, 'doublewrite');
+reach($node, 'active', 'ext4 data=journal, doublewrite again');
+nothing_lost('ext4 data=journal');
 stop_clean($node);
 
 done_testing();
