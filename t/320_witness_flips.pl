@@ -1,7 +1,8 @@
 
 # The system-call witness over changes of smgr_atomic.mode and pauses: from
 # before images go off until the checkpoint after they came on has completed, no
-# page is overwritten but by an atomic pwritev2().
+# page is overwritten but by an atomic pwritev2(); with the page journal, none but
+# after a write of the same page to the journal has returned.
 #
 # Where that time begins and ends is read from the same trace: the server's log
 # lines are system calls too, and so is the write of pg_control that completes a
@@ -21,21 +22,22 @@ use constant { PAGE => 8192, MAX_ATOMIC => 131072 };
 
 sub new
 {
-	my ($class, $data_dir) = @_;
+	my ($class, $data_dir, $mode) = @_;
 	my $self = SmgrAtomic::Witness::new($class, $data_dir);
 
-	%$self = (%$self, phase => 'plain', since_checkpoint => [], windows => 0,
-		inside => { atomic => 0, plain => 0 }, outside => { atomic => 0, plain => 0 }, bad => []);
+	%$self = (%$self, mode => $mode, phase => 'plain', since_checkpoint => [], windows => 0,
+		inside => { safe => 0, plain => 0 }, outside => { safe => 0, plain => 0 }, bad => []);
 	return $self;
 }
 
-# Enough of each string to recognise a line of the log.
+# Enough of each string to recognise a line of the log and a page, and of each
+# vector for a batch of the journal.
 sub strace_options
 {
 	my ($self, $file) = @_;
 	my @options = $self->SUPER::strace_options($file);
 
-	$options[2] = 160;
+	$options[2] = 300;
 	return @options;
 }
 
@@ -73,13 +75,14 @@ sub judge
 {
 	my ($self, $pid, $path, $offset, $bytes, $asked, $result, $length, $line) = @_;
 	return if $offset >= $length;
-	my $atomic = $asked && $bytes >= PAGE && $bytes <= MAX_ATOMIC
+	my $safe = $self->{mode} eq 'doublewrite' ? $self->from_journal($pid, $bytes, $line)
+	  : $asked && $bytes >= PAGE && $bytes <= MAX_ATOMIC
 	  && ($bytes & ($bytes - 1)) == 0 && $offset % $bytes == 0
 	  && ($result eq '?' || $result == $bytes);
 	my $where = $self->{phase} eq 'plain' ? 'outside' : 'inside';
 
-	$self->{$where}{ $atomic ? 'atomic' : 'plain' }++;
-	return if $atomic;
+	$self->{$where}{ $safe ? 'safe' : 'plain' }++;
+	return if $safe;
 	push @{ $where eq 'inside' ? $self->{bad} : $self->{since_checkpoint} },
 	  "overwritten plainly (phase $self->{phase}): $line";
 	return;
@@ -101,59 +104,68 @@ need_torn_free_xfs();
 
 use constant ROUNDS => 3;
 
-# io_uring would hide writes from strace; the pool is the same without it
-my $trace = PostgreSQL::Test::Utils::tempdir . '/trace';
-my $node  = new_node(
-	'main',
-	volume => create_volume('data', size => '2G'),
-	conf   => "wal_level = replica\nshared_buffers = 1MB\nbgwriter_delay = 20ms\n"
-	  . "smgr_atomic.io_uring = off\nautovacuum_naptime = 2s\n");
-$node->start;
-init_bank($node, 1);
-reach($node, 'active', 'before');
-set_mode($node, 'off');
-reach($node, 'off', 'before');
-$node->stop;
-
-my $witness = FlipWitness->new($node->data_dir);
-start_traced($node, $witness->strace_options($trace));
-reach($node, 'off', 'watched from here on');
-my $load = start_load($node);
-for my $round (1 .. ROUNDS)
-{
-	my $name = "round $round";
-
-	wait_for_load($node, 100);
-	set_mode($node, 'direct');
-	reach($node, 'active', $name);
-	wait_for_load($node, 100);
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	wait_for_load($node, 50);
-	$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
-	reach($node, 'paused', $name);
-	wait_for_load($node, 50);
-	$node->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
-	reach($node, 'active', "$name, again");
-	wait_for_load($node, 50);
-	set_mode($node, 'off');
-	reach($node, 'off', $name);
-	# what the checkpoint of a paused server leaves is plain only now
-	wait_for_load($node, 100);
-	$node->safe_psql('postgres', 'CHECKPOINT');
-}
-stop_load($load);
-balanced($node, 'after it all');
-stop_traced($node);
-
-$witness->replay($trace);
-is($witness->{windows}, 2 * ROUNDS, 'the witness saw images go off each time');
-is_deeply([ splice @{ $witness->{bad} }, 0, 10 ], [],
-	'no plain overwrite from before images go off until a checkpoint with images is complete');
-cmp_ok($witness->{inside}{atomic}, '>', 100, 'atomic overwrites in that time');
-is($witness->{inside}{plain}, 0, 'and only such');
-cmp_ok($witness->{outside}{plain}, '>', 100, 'outside of it the witness sees plain overwrites');
-is_deeply([ $witness->unseen ], [], 'no way to write that the witness cannot see');
-is_deeply([ grep { /cannot judge/ } $witness->complaints ], [], 'every write could be judged');
-note explain { map { $_ => $witness->{$_} } qw(inside outside) };
-
+watch($_) for qw(direct doublewrite);
 done_testing();
+
+sub watch
+{
+	my ($mode) = @_;
+
+	# io_uring would hide writes from strace; the pool is the same without it
+	my $trace = PostgreSQL::Test::Utils::tempdir . "/trace_$mode";
+	my $node  = new_node(
+		$mode,
+		mode   => $mode,
+		volume => create_volume($mode, size => '2G'),
+		conf   => "wal_level = replica\nshared_buffers = 1MB\nbgwriter_delay = 20ms\n"
+		  . "smgr_atomic.io_uring = off\nautovacuum_naptime = 2s\n");
+	$node->start;
+	init_bank($node, 1);
+	reach($node, 'active', "$mode, before");
+	set_mode($node, 'off');
+	reach($node, 'off', "$mode, before");
+	$node->stop;
+
+	my $witness = FlipWitness->new($node->data_dir, $mode);
+	start_traced($node, $witness->strace_options($trace));
+	reach($node, 'off', "$mode, watched from here on");
+	my $load = start_load($node);
+	for my $round (1 .. ROUNDS)
+	{
+		my $name = "$mode, round $round";
+
+		wait_for_load($node, 100);
+		set_mode($node, $mode);
+		reach($node, 'active', $name);
+		wait_for_load($node, 100);
+		$node->safe_psql('postgres', 'CHECKPOINT');
+		wait_for_load($node, 50);
+		$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+		reach($node, 'paused', $name);
+		wait_for_load($node, 50);
+		$node->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
+		reach($node, 'active', "$name, again");
+		wait_for_load($node, 50);
+		set_mode($node, 'off');
+		reach($node, 'off', $name);
+		# what the checkpoint of a paused server leaves is plain only now
+		wait_for_load($node, 100);
+		$node->safe_psql('postgres', 'CHECKPOINT');
+	}
+	stop_load($load);
+	balanced($node, "$mode, after it all");
+	stop_traced($node);
+
+	$witness->replay($trace);
+	is($witness->{windows}, 2 * ROUNDS, 'the witness saw images go off each time');
+	is_deeply([ splice @{ $witness->{bad} }, 0, 10 ], [],
+		'no plain overwrite from before images go off until a checkpoint with images is complete');
+	cmp_ok($witness->{inside}{safe}, '>', 100, 'safe overwrites in that time');
+	is($witness->{inside}{plain}, 0, 'and only such');
+	cmp_ok($witness->{outside}{plain}, '>', 100, 'outside of it the witness sees plain overwrites');
+	is_deeply([ $witness->unseen ], [], 'no way to write that the witness cannot see');
+	is_deeply([ grep { /cannot judge/ } $witness->complaints ], [], 'every write could be judged');
+	note explain { map { $_ => $witness->{$_} } qw(inside outside) };
+	unlink $trace;
+	return;
+}

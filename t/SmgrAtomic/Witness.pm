@@ -28,6 +28,12 @@ An overwrite is atomic if it is one pwritev2() with RWF_ATOMIC, from one buffer,
 exactly a page; or, with longest => N, of up to N bytes, a power of two at a
 multiple of its own length, as the kernel demands.
 
+The page journal's pages are written plainly, so another rule holds:
+from_journal() tells whether a write to a page's place is of pages that the same
+process has written to the journal before, as part of its last batch, in a call
+that had returned by then.  Pages are recognised by their beginning, as much of it
+as strace shows.
+
 Writes through io_uring are not visible to strace; unseen() tells of any attempt.
 
 Only permanent and unlogged relations count: a temporary one does not survive a
@@ -67,6 +73,7 @@ sub new
 		length     => {},
 		position   => {},
 		pending    => {},
+		journaled  => {},
 		writers    => {},
 		complaints => [],
 		unseen     => [],
@@ -227,8 +234,9 @@ sub call
 sub data_written
 {
 	my ($self, $pid, $args, $result, $length, $name) = @_;
-	my $path = $self->relation_of($args) // return;
 	return if $result =~ /^-1/;
+	return $self->journal_written($pid, $args, $result) if $args =~ m{^\d+<[^>]*/smgr_atomic\.journal>};
+	my $path = $self->relation_of($args) // return;
 	my ($fd) = $args =~ /^(\d+)</;
 	my ($bytes, $offset, $asked) = parse_write($name, $args, $result);
 
@@ -246,6 +254,41 @@ sub data_written
 	my $end = $offset + ($result eq '?' ? 0 : $bytes);
 	$self->{length}{$path} = $end if $end > $self->{length}{$path};
 	return;
+}
+
+# What is shown of each buffer of a vector.
+sub buffers
+{
+	my ($args) = @_;
+	return $args =~ /iov_base=("(?:[^"\\]|\\.)*"(?:\.\.\.)?)/g;
+}
+
+# A header alone is a superblock or says what is void.
+sub journal_written
+{
+	my ($self, $pid, $args, $result) = @_;
+	my ($header, @pages) = buffers($args);
+
+	return unless @pages && $result eq PAGE * (1 + @pages);
+	$self->{journaled}{$pid} = \@pages;
+	return;
+}
+
+# Each copy counts for one write.
+sub from_journal
+{
+	my ($self, $pid, $bytes, $line) = @_;
+	my ($first) = buffers($line);
+	my $batch = $self->{journaled}{$pid} // [];
+	my $count = $bytes / PAGE;
+
+	for my $i (0 .. @$batch - $count)
+	{
+		next unless defined $first && $batch->[$i] eq $first;
+		splice @$batch, $i, $count;
+		return 1;
+	}
+	return 0;
 }
 
 # Bytes, offset and whether the call asks for one atomic write.
