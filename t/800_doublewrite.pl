@@ -120,7 +120,7 @@ my $before = digest();
 my $position = log_position($node);
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'});
 kill KILL => $pid;
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
+$node->wait_for_log(qr/ready to accept connections/, $position);
 is(digest(), $before, 'backend crash: nothing lost');
 like(log_since($node, $position), qr/page journal: [1-9]\d* batches/, '... repaired');
 method_is('active', 'off', 'doublewrite', '... active again');
