@@ -97,7 +97,7 @@ use constant KEPT_ITEMS => 40;    # of each client, the rest it deletes
 use constant ACCOUNTS   => 40_000;
 use constant START_BALANCE => 1000;
 
-=head2 new(sector => 4096, size => '1G', fs => 'xfs', mkfs_options =>, checksums => 1)
+=head2 new(sector => 4096, size => '1G', fs => 'xfs', mkfs_options =>, mount_options =>, checksums => 1)
 
 =cut
 
@@ -131,7 +131,7 @@ sub make_golden
 		size   => $self->{size},
 		sector => $self->{sector},
 		fs     => $self->{fs},
-		map { defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(mkfs_options));
+		map { defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(mkfs_options mount_options));
 	$self->{image} = 'golden' . ++$images;
 	my $run = $self->new_run($self->{image}, arm => 'stock-on', disk => $disk);
 
@@ -180,6 +180,7 @@ sub begin
 		sector   => $self->{sector},
 		fs       => $self->{fs},
 		log_data => 1,
+		map({ defined $self->{$_} ? ($_ => $self->{$_}) : () } qw(mount_options)),
 		map { defined $options{$_} ? ($_ => $options{$_}) : () } qw(seed survive atomic_unit));
 
 	srand $options{seed};
