@@ -42,7 +42,9 @@ OBJS = \
 	smgr_atomic/writer.o
 DATA = sql/smgr_atomic--0.1.0.sql
 REGRESS = smgr_atomic
-PG_CPPFLAGS = -Ismgr_atomic
+# The WAL resource manager's ID, if not 128: make clean, then make SA_RMGR_ID=129
+SA_RMGR_ID =
+PG_CPPFLAGS = -Ismgr_atomic $(if $(SA_RMGR_ID),-DSA_RMGR_ID=$(SA_RMGR_ID))
 SHLIB_LINK = -luring -ldl
 
 PG_CONFIG ?= pg_config

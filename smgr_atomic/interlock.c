@@ -17,7 +17,7 @@
  *	 or smgr_atomic.allow_unsafe_standby says that the risk is taken.
  *
  * The resource manager id is the one PostgreSQL sets aside for experiments
- * until one is reserved; build with -DSA_RMGR_ID=n for another.  It is part of
+ * until one is reserved; "make SA_RMGR_ID=n" builds with another.  It is part of
  * the WAL format: primary and standby must be built with the same.
  *
  *-------------------------------------------------------------------------
@@ -39,6 +39,8 @@
 #ifndef SA_RMGR_ID
 #define SA_RMGR_ID RM_EXPERIMENTAL_ID
 #endif
+StaticAssertDecl(SA_RMGR_ID >= RM_MIN_CUSTOM_ID && SA_RMGR_ID <= RM_MAX_CUSTOM_ID,
+				 "SA_RMGR_ID is one of those for extensions");
 
 #define XLOG_SA_IMAGES_OFF 0x00 /* pages from here on may lack full images */
 
