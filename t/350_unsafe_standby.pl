@@ -163,6 +163,25 @@ reach($primary, 'active', 'primary');
 $primary->safe_psql('postgres', 'UPDATE pgbench_tellers SET filler = filler; CHECKPOINT');
 $primary->wait_for_catchup($unwarned);
 balanced($unwarned, 'wal_interlock off: a standby on tmpfs follows');
-$_->stop for $unwarned, $bare, $primary;
+
+# off at the server that restores, it drops the refusal to start as well, but not the record's
+$primary->backup('no_record_active');
+my $restored = node_from('restored', $ext4, $primary, 'no_record_active', has_streaming => 1);
+$restored->append_conf('postgresql.conf', "smgr_atomic.wal_interlock = on\n");
+($runs, $log) = try_start($restored);
+ok(!$runs, 'wal_interlock on at the one that restores: does not start');
+like($log, $at_start, 'wal_interlock on at the one that restores: says why');
+$restored->append_conf('postgresql.conf', "smgr_atomic.wal_interlock = off\n");
+$restored->start;
+$primary->wait_for_catchup($restored);
+balanced($restored, 'wal_interlock off at the one that restores: starts');
+is(now($restored)->{mode_in_force}, 'off', 'wal_interlock off at the one that restores: pages are plain');
+my %from = map { $_->name => log_position($_) } $restored, $unwarned;
+$primary->append_conf('postgresql.conf', "smgr_atomic.wal_interlock = on\n");
+$primary->reload;
+$primary->safe_psql('postgres', 'UPDATE pgbench_branches SET filler = filler; CHECKPOINT');
+wait_for_end($_, qr/FATAL:  this WAL has no full-page images/, $from{ $_->name }) for $restored, $unwarned;
+pass('wal_interlock off at the one that restores: stops at a record all the same');
+$_->stop for $bare, $primary;
 
 done_testing();
