@@ -478,7 +478,8 @@ first_state(const SaStartInfo *info, SaDecision *decision)
 {
 	if (decision->safe)
 		return SA_STATE_ARMING;
-	if (sa_require && !decision->transient && !IsBinaryUpgrade)
+	/* a standalone server keeps images on anyway; pg_rewind starts one, without fsync */
+	if (sa_require && !decision->transient && !IsBinaryUpgrade && IsPostmasterEnvironment)
 		ereport(FATAL,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("smgr_atomic.require is on, but pages cannot be written atomically"),
@@ -497,7 +498,8 @@ first_state(const SaStartInfo *info, SaDecision *decision)
  *
  * Postmaster (or standalone server), from shmem_startup_hook, before any
  * child that could write a page.  FATAL if smgr_atomic.require is on and
- * pages cannot be atomic, or if WAL without images would be replayed plainly.
+ * pages cannot be atomic (but for a standalone server), or if WAL without
+ * images would be replayed plainly.
  */
 void
 sa_fpw_start(void)
