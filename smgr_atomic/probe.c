@@ -312,6 +312,13 @@ has_option(const Place *place, const char *option)
 	return strstr(place->mount_options, wanted) != NULL;
 }
 
+/* By the mount, or by the directory (chattr +x). */
+static bool
+is_dax(const Place *place)
+{
+	return place->dax || has_option(place, "dax") || has_option(place, "dax=always");
+}
+
 /* One number of a file in the device's directory in sysfs, 0 if there is none. */
 static uint64_t
 read_device_number(const SaStatx *stx, const char *name)
@@ -481,15 +488,15 @@ explain_limits(SaProbe *probe, const Place *place, uint32_t page_size)
  *	 (8d54eacd82a0, 8d7bba1e8314) are also in 6.17.8.  Hardware writes fall
  *	 back to the same path for holes and misaligned extents, so both are
  *	 refused.
- * - a DAX mount never does block I/O.
+ * - a DAX file never does block I/O.
  */
 static bool
 check_hazards(SaProbe *probe, const Place *place)
 {
 	if (strcmp(probe->filesystem, "ext4") == 0 && has_option(place, "data=journal"))
 		REFUSE(probe, "ext4 data=journal silently loses the guarantee; mount without data=journal");
-	else if (has_option(place, "dax") || has_option(place, "dax=always"))
-		REFUSE(probe, "DAX mount: writes bypass the block device and can tear; mount without dax");
+	else if (is_dax(place))
+		REFUSE(probe, "DAX mount or directory: writes bypass the block device and can tear; mount without dax, or clear it with chattr -x");
 	else if (strcmp(probe->filesystem, "xfs") == 0 && !kernel_at_least(place, 6, 17, 8))
 		REFUSE(probe, "XFS copy-on-write path of kernel %u.%u.%u is known to corrupt data; use 6.18 or newer (or 6.17.8)",
 			   place->kernel_major, place->kernel_minor, place->kernel_patch);
@@ -724,7 +731,7 @@ sa_probe_journal_fd(int fd, char *reason)
 static void
 judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe *probe)
 {
-	bool		dax = place->dax || has_option(place, "dax") || has_option(place, "dax=always");
+	bool		dax = is_dax(place);
 	const char *step;
 	int			rc;
 

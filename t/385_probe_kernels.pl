@@ -54,8 +54,9 @@ my @cases = (
 	# what looks as good as XFS, but is not
 	[ 'ext4 data=journal', 'none', qr/^ext4 data=journal silently loses the guarantee/,
 		'xfs', TEST_FILESYSTEM => 'ext4', TEST_OPTIONS => 'rw,data=journal' ],
-	[ 'XFS with DAX', 'none', qr/^DAX mount: writes bypass the block device and can tear; mount without dax/,
+	[ 'XFS with DAX', 'none', qr/^DAX mount or directory: writes bypass the block device and can tear; mount without dax, or clear it with chattr -x/,
 		'xfs', TEST_FILESYSTEM => 'xfs', TEST_OPTIONS => 'rw,dax=always' ],
+	[ 'XFS with DAX by the directory', 'none', qr/^DAX mount or directory: writes bypass the block device/, 'xfs', TEST_DAX => 1 ],
 	map({
 			[ "$_ that advertises atomic writes", 'none',
 				qr/^$_ advertises atomic writes, but this library has not been proven on it; use XFS or ext4/,
@@ -81,6 +82,26 @@ for my $case (@cases)
 
 	is($probe->{verdict}, $verdict, "$name: $verdict");
 	like($probe->{reason}, $reason, "$name: reason");
+}
+
+# ---- the page journal ----------------------------------------------------------------
+
+my $unproven = 'the page journal has not been proven on';
+for my $case (
+	[ 'ext4 (control)', 1, qr/^the page journal works$/, 'ext4' ],
+	[ 'XFS (control)', 1, qr/^the page journal works$/, 'xfs' ],
+	[ 'ext4 data=journal', 1, qr/^the page journal works$/, 'ext4', TEST_FILESYSTEM => 'ext4', TEST_OPTIONS => 'rw,data=journal' ],
+	[ 'XFS, mounted with DAX', 0, qr/^$unproven xfs with DAX; use XFS or ext4$/,
+		'xfs', TEST_FILESYSTEM => 'xfs', TEST_OPTIONS => 'rw,dax=always' ],
+	[ 'ext4, DAX by the directory', 0, qr/^$unproven ext4 with DAX; use XFS or ext4$/, 'ext4', TEST_DAX => 1 ],
+	map({ [ "$_ (by its name)", 0, qr/^$unproven $_; use XFS or ext4$/, 'ext4', TEST_FILESYSTEM => $_ ] } qw(ext3 btrfs xfs)),
+	[ 'a flush that fails', 0, qr/^could not flush a page: Input\/output error$/, 'ext4', TEST_FAIL => 'fdatasync:' . EIO ])
+{
+	my ($name, $usable, $reason, $fs, %fake) = @$case;
+	my $probe = probe($fs, %fake);
+
+	is($probe->{journal} ? 1 : 0, $usable, "page journal on $name: " . ($usable ? 'yes' : 'no'));
+	like($probe->{journal_reason}, $reason, "page journal on $name: reason");
 }
 
 done_testing();

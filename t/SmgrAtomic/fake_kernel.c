@@ -8,6 +8,7 @@
  *							of more than a block of 4096 bytes before 6.16
  *	  TEST_FILESYSTEM=NAME	/proc/self/mountinfo names every filesystem so
  *	  TEST_OPTIONS=LIST		... and gives every mount these options
+ *	  TEST_DAX=1			statx() says that files bypass the page cache
  *	  TEST_FAIL=CALL:ERRNO	pwritev2, open or fdatasync fails; "short" for
  *							ERRNO is a write of half a page, "pread:wrong" reads
  *							other bytes than were written
@@ -28,10 +29,12 @@
 
 #define NEXT(name) __typeof__(&name) next = (__typeof__(&name)) dlsym(RTLD_NEXT, #name)
 
-/* of struct statx: offsets of mask and of atomic_write_unit_max */
+/* of struct statx: offsets of mask, attributes and atomic_write_unit_max */
 #define STATX_MASK 0
+#define STATX_ATTRIBUTES 8
 #define STATX_UNIT_MAX 172
 #define WRITE_ATOMIC 0x00010000U
+#define ATTR_DAX 0x00200000U
 
 static int
 fails(const char *call)
@@ -85,6 +88,12 @@ syscall(long number,...)
 	rc = next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (number != SYS_statx || rc != 0)
 		return rc;
+	if (getenv("TEST_DAX") != NULL)
+	{
+		memcpy(&value, (char *) a[4] + STATX_ATTRIBUTES, sizeof(value));
+		value |= ATTR_DAX;
+		memcpy((char *) a[4] + STATX_ATTRIBUTES, &value, sizeof(value));
+	}
 	if (kernel() < 6011)
 	{
 		memcpy(&value, (char *) a[4] + STATX_MASK, sizeof(value));
