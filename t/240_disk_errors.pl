@@ -1,6 +1,7 @@
 
 # The disk stays on but fails: a write error on a data page, write errors at
-# any moment, no space left during copy-on-write, a thin disk that is full.
+# any moment, no space left during copy-on-write, a thin disk that is full.  With
+# the page journal also: write-back that fails, the journal itself that fails.
 
 use strict;
 use warnings;
@@ -19,7 +20,12 @@ for my $arm (@SmgrAtomic::Crash::safe_arms)
 {
 	# stock learns of it from fsync only, and panics
 	error_on_a_page($arm) if $SmgrAtomic::Crash::arms{$arm}{whole};
-	error_of_write_back($arm) if $SmgrAtomic::Crash::arms{$arm}{images_off};
+	if ($SmgrAtomic::Crash::arms{$arm}{images_off})
+	{
+		error_of_write_back($arm);
+		error_of_write_back_behind($arm);
+		error_of_the_journal($arm);
+	}
 	errors_under_load($arm, $seed + $_) for 1 .. 2;
 	no_space($arm);
 	thin_disk_full($arm);
@@ -80,6 +86,32 @@ sub error_on_a_page
 	return;
 }
 
+sub images_go_off
+{
+	my ($run) = @_;
+	SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /full_page_writes is now off/ }) or BAIL_OUT('images stay on');
+	return;
+}
+
+# From now on the disk fails each write to where the first, large part of a file is.
+sub fail_writes_of
+{
+	my ($run, $file) = @_;
+	my ($block, $count) = `filefrag -b4096 -v $run->{data}/$file` =~ /^ +0: +\d+\.\. +\d+: +(\d+)\.\. +\d+: +(\d+):/m
+	  or BAIL_OUT("where is $file?");
+	$run->sync_disk;
+	$run->set('eio-range', $block * 4096 . ':' . $count * 4096);
+	return;
+}
+
+# Returns the file of a new table.
+sub make_victim
+{
+	my ($run) = @_;
+	$run->sql('CREATE TABLE victim AS SELECT i, 0 AS v, repeat(\'v\', 200) AS f FROM generate_series(1, 5000) i; CHECKPOINT;');
+	return $run->value(q{SELECT pg_relation_filepath('victim')});
+}
+
 # The kernel tells once that it could not write back pages, and then takes them
 # for written: what recovery reads is whole, and on no disk.  So the server
 # recovers with the filesystem mounted as it was, makes a checkpoint, and only
@@ -90,13 +122,9 @@ sub error_of_write_back
 	my $run = begin($arm, $seed, 'shared_buffers=16MB', 'bgwriter_lru_maxpages=0', 'autovacuum=off',
 		'checkpoint_timeout=1h');
 
-	SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /full_page_writes is now off/ }) or BAIL_OUT('images stay on');
-	$run->sql('CREATE TABLE victim AS SELECT i, 0 AS v, repeat(\'v\', 200) AS f FROM generate_series(1, 5000) i; CHECKPOINT;');
-	my $file = $run->value(q{SELECT pg_relation_filepath('victim')});
-	my ($block, $count) = `filefrag -b4096 -v $run->{data}/$file` =~ /^ +0: +\d+\.\. +\d+: +(\d+)\.\. +\d+: +(\d+):/m
-	  or BAIL_OUT("where is $file?");
-	$run->sync_disk;
-	$run->set('eio-range', $block * 4096 . ':' . $count * 4096);
+	images_go_off($run);
+	my $file = make_victim($run);
+	fail_writes_of($run, $file);
 	my ($status, $out, $err) = $run->sql('UPDATE victim SET v = 1;');
 	is($status, 0, "$arm: pages are changed in memory") or diag($err);
 	$run->sql('CHECKPOINT;');
@@ -116,6 +144,50 @@ sub error_of_write_back
 	$run->start or diag($run->why_it_failed);
 	is($run->value('SELECT count(*) || chr(32) || sum(v) FROM victim'), '5000 5000', '... nothing is lost, on the disk too');
 	is_sound($run, 'pages that could not be written back');
+	return;
+}
+
+# The same without a checkpoint: pages are evicted until the journal is full, and
+# whoever makes room in it names file and block.
+sub error_of_write_back_behind
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed, 'bgwriter_lru_maxpages=0', 'autovacuum=off', 'checkpoint_timeout=1h', 'max_wal_size=1GB');
+
+	images_go_off($run);
+	my $file = make_victim($run);
+	fail_writes_of($run, $file);
+	$run->mark_log;
+	for my $v (1 .. 20)
+	{
+		$run->sql("UPDATE victim SET v = $v;") unless $run->has_ended;
+	}
+	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when evicted pages cannot be written back");
+	like($run->log_text, qr/PANIC:  could not write back block \d+ in file "\Q$file\E": Input\/output error/,
+		'... the log names block and file');
+	unlike($run->log_text, qr/checkpoint starting/, '... without a checkpoint');
+	$run->set('eio-range', '0:0');
+	is_sound($run, 'evicted pages that could not be written back');
+	return;
+}
+
+# No copy, no page: the server ends rather than write a page without one.
+sub error_of_the_journal
+{
+	my ($arm) = @_;
+	my $run = begin($arm, $seed);
+	my $file = 'pgsql_tmp_smgr_atomic/smgr_atomic.journal';
+
+	images_go_off($run);
+	$run->workload;
+	sleep 1;
+	fail_writes_of($run, $file);
+	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when the page journal cannot be written");
+	like($run->log_text, qr/PANIC:  could not write page journal "[^"]*\Q$file\E": Input\/output error/,
+		'... the log names the journal');
+	cmp_ok($run->disk_status->{refused}, '>', 0, '... the disk had refused it');
+	$run->set('eio-range', '0:0');
+	is_sound($run, 'a page journal that could not be written');
 	return;
 }
 

@@ -68,15 +68,16 @@ our %arms = (
 	'stock-on'  => { title => 'stock, images on',  conf => ['full_page_writes=on'] },
 	'stock-off' => { title => 'stock, images off', conf => ['full_page_writes=off'], unsafe => 1 },
 	'atomic'    => {
-		title => 'smgr_atomic, software',
+		title => 'smgr_atomic, XFS copy-on-write',
 		conf  => [ 'shared_preload_libraries=smgr_atomic', 'smgr_atomic.require=on', 'smgr_atomic.mode=direct' ],
 		whole => 1
 	},
-	'doublewrite'      => { %doublewrite, title => 'smgr_atomic, doublewrite' },
-	'doublewrite-ext4' => { %doublewrite, title => 'smgr_atomic, doublewrite on ext4', place => { fs => 'ext4' } },
+	'doublewrite'      => { %doublewrite, title => 'smgr_atomic, page journal' },
+	'doublewrite-ext4' => { %doublewrite, title => 'smgr_atomic, page journal on ext4', place => { fs => 'ext4' } },
+	# (without reflink, so that nothing but the journal can help)
 	'doublewrite-xfs'  => {
 		%doublewrite,
-		title => 'smgr_atomic, doublewrite on XFS without reflink',
+		title => 'smgr_atomic, page journal on XFS',
 		place => { fs => 'xfs', mkfs_options => '-m reflink=0' }
 	});
 
@@ -854,9 +855,10 @@ sub relation_files
 	return \%used;
 }
 
-=head2 recover_and_verify(conf => [...])
+=head2 recover_and_verify(conf => [...], check => sub { ... })
 
-The usual end of a run, with power back: scan, recovery, verify.  Fills
+The usual end of a run, with power back: scan, recovery, the caller's check with
+the server running, verify.  Fills
 $run->{torn}, {damaged_before} (pages), {split} (writes the cut split),
 {acknowledged}, {lost} (commits) and {problems}; true when all is well after
 recovery.
@@ -879,6 +881,7 @@ sub recover_and_verify
 		$self->{lost} = $self->{acknowledged};    # nobody gets at them
 		return $self->problem('recovery failed: ' . $self->why_it_failed);
 	}
+	$options{check}->() if $options{check};
 	return $self->verify;
 }
 
@@ -897,6 +900,21 @@ sub keep
 	SmgrAtomic::Root::ask('power_save', name => 'disk', from => $self->{lab}{image}, as => $name,
 		server_log => $self->{log} =~ s/.*\/home\///r);
 	return "$directory/$name";
+}
+
+=head2 replays()
+
+True if powerreplay makes the disk, as it is without power, from what keep() saves.
+
+=cut
+
+sub replays
+{
+	my ($self) = @_;
+	$self->keep($ENV{SMGR_ATOMIC_TEST_LOGS});
+	my $answer = SmgrAtomic::Root::ask('power_replay', name => 'disk', as => $self->{name});
+	print "# $answer->{said}\n";
+	return $answer->{same};
 }
 
 =head2 end()

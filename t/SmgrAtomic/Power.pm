@@ -19,7 +19,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use File::Path qw(make_path);
+use File::Path qw(make_path remove_tree);
 use POSIX ();
 
 my ($work, %mounts);
@@ -56,6 +56,7 @@ sub requests
 		power_ctl    => [ \&ctl,    { %name, command => qr/^(?:status|cut|flush-log|wait-off \d+|set [-a-z]+ [\w:]+)$/ } ],
 		power_on     => [ \&on,     {%name} ],
 		power_save   => [ \&save,   { %name, from => $image, as => qr/^[-a-z0-9]+$/, server_log => qr/^[-a-z0-9]+\/server\.log$/ } ],
+		power_replay => [ \&replay, { %name, as => qr/^[-a-z0-9]+$/ } ],
 		power_remove => [ \&remove, { %name, keep => $image } ]);
 }
 
@@ -149,6 +150,20 @@ sub save
 	  && system('cp', "$state/log", "$state/log.data", "$work/home/$args->{server_log}", $to) == 0
 	  or die "could not save to $to\n";
 	return {};
+}
+
+# What save() saved makes the disk that is there, byte by byte; takes it away again.
+sub replay
+{
+	my ($args) = @_;
+	my $saved = "$ENV{SMGR_ATOMIC_TEST_LOGS}/$args->{as}";
+	my $tool  = abs_path(dirname(__FILE__) . '/../../contrib-bench/lab/powerreplay');
+	my $image = mount_of($args) . '.power/disk.img';
+
+	my $said = `'$tool' '$saved/log' '$saved/start.img' 2>&1`;
+	my $same = $? == 0 && system('cmp', '-s', $image, "$saved/start.img") == 0;
+	remove_tree($saved) if $same;
+	return { same => $same ? 1 : 0, said => $said =~ s/\s+/ /gr };
 }
 
 sub remove
