@@ -12,8 +12,11 @@ use Getopt::Long;
 use SmgrAtomic::Root;
 use SmgrAtomic::Crash;
 
+# A control that has shown nothing after its cuts gets up to so many more.
+use constant MORE_CUTS => 8;
+
 my %option = (cuts => 5, seed => time % 100_000_000, arms => 'stock-on,stock-off,atomic,doublewrite-ext4,doublewrite-xfs', sector => 4096);
-GetOptions(\%option, 'cuts=i', 'seed=i', 'arms=s', 'sector=i') && !@ARGV or die "see crashtest --help\n";
+GetOptions(\%option, 'cuts=i', 'seed=i', 'arms=s', 'sector=i', 'markdown-fd=i') && !@ARGV or die "see crashtest --help\n";
 my $arms = \%SmgrAtomic::Crash::arms;
 my @arms = split /,/, $option{arms};
 $arms->{$_} or die "no such arm: $_\n" for @arms;
@@ -21,15 +24,19 @@ $arms->{$_} or die "no such arm: $_\n" for @arms;
 $| = 1;
 print "seed $option{seed}, $option{cuts} cuts for each arm, sectors of $option{sector} bytes\n\n";
 my %labs;
-my %total;
+my %total = map { $_ => { map { $_ => 0 } qw(cuts failed split torn damaged_before damaged no_recovery acknowledged lost) } } @arms;
 
 # Arms take turns, so that what else the machine does meets all of them.
-for my $seed ($option{seed} .. $option{seed} + $option{cuts} - 1)
+my $seed = $option{seed};
+for (1 .. $option{cuts})
 {
-	for my $arm (@arms)
-	{
-		add($arm, $seed, one_cut($arm, $seed));
-	}
+	one_cut($_, $seed) for @arms;
+	$seed++;
+}
+for (1 .. MORE_CUTS)
+{
+	one_cut($_, $seed) for grep { !$total{$_}{failed} && shows_nothing($_) } @arms;
+	$seed++;
 }
 print_table();
 my @wrong = verdict();
@@ -46,27 +53,37 @@ sub lab_of
 	  SmgrAtomic::Crash->new(sector => $option{sector}, %place);
 }
 
+# What goes wrong with one cut must not lose the others.
 sub one_cut
 {
 	my ($arm, $seed) = @_;
-	my $run = lab_of($arm)->begin(arm => $arm, seed => $seed);
-
-	$run->start or die "the server does not start: " . $run->why_it_failed . "\n";
-	$run->workload;
-	$run->cut;
-	$run->power_on;
-	$run->recover_and_verify;
-	return $run;
+	my $run;
+	my $done = eval {
+		$run = lab_of($arm)->begin(arm => $arm, seed => $seed);
+		$run->start or die "the server does not start: " . $run->why_it_failed . "\n";
+		$run->workload;
+		$run->cut;
+		$run->power_on;
+		$run->recover_and_verify;
+		add($arm, $seed, $run);
+		1;
+	};
+	if (!$done)
+	{
+		$total{$arm}{failed}++;
+		printf "%-16s seed %d: FAILED: %s\n", $arm, $seed, $@ =~ s/\s+/ /gr;
+	}
+	eval { $run->end; 1 } or print '    ' . $@ =~ s/\s+/ /gr . "\n" if $run;
+	return;
 }
 
 sub add
 {
 	my ($arm, $seed, $run) = @_;
-	my $t = $total{$arm} //= {};
+	my $t = $total{$arm};
 
 	$t->{cuts}++;
 	$t->{$_} += $run->{$_} for qw(split torn damaged_before acknowledged lost);
-	$t->{clusters_torn}++ if $run->{torn};
 	$t->{damaged}++ if @{ $run->{problems} };
 	$t->{no_recovery}++ if grep { /^recovery failed/ } @{ $run->{problems} };
 	printf "%-16s seed %d: %s, %d torn before, %d commits, %d lost, %s\n", $arm, $seed,
@@ -75,7 +92,6 @@ sub add
 	print "    $_\n" for map { length > 150 ? substr($_, 0, 150) . '...' : $_ } @{ $run->{problems} };
 	print '    saved in ' . $run->keep($ENV{SMGR_ATOMIC_TEST_LOGS}) . "\n"
 	  if $ENV{SMGR_ATOMIC_TEST_LOGS} && unexpected($run);
-	$run->end;
 	return;
 }
 
@@ -98,17 +114,60 @@ sub print_table
 		[ 'of these no recovery', 'no_recovery' ],
 		[ 'commits acknowledged', 'acknowledged' ],
 		[ 'commits lost',  'lost' ]);
+	my @notes = (
+		'"Writes split": requests of which the cut kept a part and lost a part.',
+		'"Lost" counts all commits of a cluster that did not recover.');
 
-	print "\n", join(' | ', sprintf('%-47s', 'arm'), map { $_->[0] } @columns), "\n";
-	print join('-|-', '-' x 47, map { '-' x length $_->[0] } @columns), "\n";
+	print "\n", join(' | ', sprintf('%-36s', 'arm'), map { $_->[0] } @columns), "\n";
+	print join('-|-', '-' x 36, map { '-' x length $_->[0] } @columns), "\n";
 	for my $arm (@arms)
 	{
-		print join(' | ', sprintf('%-47s', $arms->{$arm}{title}),
-			map { sprintf '%*d', length $_->[0], $total{$arm}{ $_->[1] } // 0 } @columns), "\n";
+		print join(' | ', sprintf('%-36s', $arms->{$arm}{title}),
+			map { sprintf '%*d', length $_->[0], $total{$arm}{ $_->[1] } } @columns), "\n";
 	}
-	print "\n\"Writes split\": requests of which the cut kept a part and lost a part.\n";
-	print "\"Lost\" counts all commits of a cluster that did not recover.\n";
+	print "\n", map { "$_\n" } @notes;
+	write_markdown(\@columns, \@notes) if defined $option{'markdown-fd'};
 	return;
+}
+
+# The same table.  The file was opened by root.
+sub write_markdown
+{
+	my ($columns, $notes) = @_;
+
+	open my $to, '>&=', $option{'markdown-fd'} or die "descriptor $option{'markdown-fd'}: $!\n";
+	print $to "`contrib-bench/lab/crashtest --cuts $option{cuts} --seed $option{seed} --arms $option{arms}"
+	  . " --sector $option{sector}`:\n\n";
+	print $to '| ', join(' | ', 'arm', map { $_->[0] } @$columns), " |\n";
+	print $to '|---', '|---:' x @$columns, "|\n";
+	for my $arm (@arms)
+	{
+		print $to '| ', join(' | ', $arms->{$arm}{title},
+			map { with_commas($total{$arm}{ $_->[1] }) } @$columns), " |\n";
+	}
+	print $to "\n", join(' ', @$notes), "\n";
+	close $to or die "Markdown: $!\n";
+	return;
+}
+
+sub with_commas
+{
+	my ($number) = @_;
+	1 while $number =~ s/^(\d+)(\d{3})/$1,$2/;
+	return $number;
+}
+
+# Without torn pages (if storage can tear them) and, without images, damage,
+# cuts have shown nothing.
+sub shows_nothing
+{
+	my ($arm) = @_;
+	my $t = $total{$arm};
+
+	return 'the cuts split no write' unless $t->{split};
+	return 'no torn page before recovery' unless $t->{torn} || $arms->{$arm}{whole};
+	return 'no damage' unless $t->{damaged} || !$arms->{$arm}{unsafe};
+	return '';
 }
 
 # What is not as it must be, as sentences.
@@ -119,18 +178,15 @@ sub verdict
 	for my $arm (@arms)
 	{
 		my ($t, $title) = ($total{$arm}, $arms->{$arm}{title});
-		my ($torn, $damaged) = map { $_ // 0 } @$t{qw(torn damaged)};
+		my $nothing = shows_nothing($arm);
 
-		push @wrong, "FAILED: $title: the cuts split no write, so they proved nothing" unless $t->{split};
-		if ($arms->{$arm}{unsafe})
-		{
-			push @wrong, "FAILED: $title: no damage, so the other arms prove nothing" unless $damaged;
-			next;
-		}
+		push @wrong, "FAILED: $title: $t->{failed} cuts could not be made or looked at" if $t->{failed};
+		push @wrong, "FAILED: $title: $nothing, so the cuts proved nothing" if $nothing;
+		next if $arms->{$arm}{unsafe};
 		push @wrong, "FAILED: $title: $t->{lost} acknowledged commits lost" if $t->{lost};
-		push @wrong, "FAILED: $title: $damaged clusters damaged" if $damaged;
-		push @wrong, "FAILED: $title: $torn torn, $t->{damaged_before} damaged pages before recovery"
-		  if $arms->{$arm}{whole} && ($torn || $t->{damaged_before});
+		push @wrong, "FAILED: $title: $t->{damaged} clusters damaged" if $t->{damaged};
+		push @wrong, "FAILED: $title: $t->{torn} torn, $t->{damaged_before} damaged pages before recovery"
+		  if $arms->{$arm}{whole} && ($t->{torn} || $t->{damaged_before});
 	}
 	return @wrong;
 }
