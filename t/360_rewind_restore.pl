@@ -69,65 +69,100 @@ $new->clean_node;
 
 # ---- point-in-time recovery -------------------------------------------------------
 
-my $source = new_node('source', volume => $xfs, streaming => 1, archiving => 1,
-	conf => "shared_buffers = 4MB\nautovacuum = off\n");
-$source->start;
-init_bank($source, 1);
-reach($source, 'active', 'source');
-$source->backup('base');
-$load = start_load($source);
-wait_for_load($source, 200);
-stop_load($load);
 my $sum = 'SELECT count(*) || $$ $$ || sum(delta) FROM pgbench_history';
-my $wanted = $source->safe_psql('postgres', $sum);
-$source->safe_psql('postgres', q{SELECT pg_create_restore_point('here')});
-$source->safe_psql('postgres', 'DELETE FROM pgbench_history; CHECKPOINT');
-my $segment = $source->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
-$source->safe_psql('postgres', 'SELECT pg_switch_wal()');
-$source->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
-  or die 'WAL is not archived';
-$source->stop;
+my $wanted;
+
+my $journal = "smgr_atomic.mode = doublewrite\nsmgr_atomic.journal_size = 8MB\n";
+for my $mode (qw(direct doublewrite))
+{
+	my $source = archive_work($mode);
+	restored_safely(restore($source, "same_$mode", $xfs, ''), $mode, "$mode: restored on XFS");
+	restored_safely(restore($source, "journal_$mode", $ext4, $journal), 'doublewrite', "$mode: restored on ext4, with a page journal");
+	restored_where_pages_tear($source) if $mode eq 'direct';
+	$source->clean_node;
+}
+done_testing();
+
+# A stopped server with a base backup, and WAL in its archive that has what is
+# wanted and more.
+sub archive_work
+{
+	my ($mode) = @_;
+
+	my $source = new_node("source_$mode", mode => $mode, volume => $xfs, streaming => 1, archiving => 1,
+		conf => "shared_buffers = 4MB\nautovacuum = off\n");
+	$source->start;
+	init_bank($source, 1);
+	reach($source, 'active', "$mode: source");
+	$source->backup('base');
+	my $load = start_load($source);
+	wait_for_load($source, 200);
+	stop_load($load);
+	$wanted = $source->safe_psql('postgres', $sum);
+	$source->safe_psql('postgres', q{SELECT pg_create_restore_point('here')});
+	$source->safe_psql('postgres', 'DELETE FROM pgbench_history; CHECKPOINT');
+	my $segment = $source->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
+	$source->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	$source->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
+	  or die 'WAL is not archived';
+	$source->stop;
+	return $source;
+}
 
 sub restore
 {
-	my ($name, $volume, $conf) = @_;
+	my ($source, $name, $volume, $conf) = @_;
 	my $node = node_from($name, $volume, $source, 'base', has_restoring => 1, standby => 0);
 	$node->append_conf('postgresql.conf',
 		"recovery_target_name = 'here'\nrecovery_target_action = promote\narchive_mode = off\n$conf");
 	return $node;
 }
 
-my $restored = restore('restored', $xfs, '');
-$restored->start;
-reach($restored, 'active', 'restored on XFS: arms by itself');
-is($restored->safe_psql('postgres', $sum), $wanted, 'restored on XFS: as it was');
-is(counters($restored)->{delegated_off}, 0, 'restored on XFS: pages written atomically');
-balanced($restored, 'restored on XFS');
-$restored->stop;
+# Where pages can be as safe as at the source: arms by itself, and all is there.
+sub restored_safely
+{
+	my ($restored, $mode, $what) = @_;
 
-$restored = restore('on_ext4', $ext4, '');
-my ($runs, $log) = try_start($restored);
-ok(!$runs, 'restored on ext4: does not start');
-like($log, qr/FATAL:  .*WAL.* no full-page images, and pages can tear.*HINT:  .*smgr_atomic\.allow_unsafe_standby = on to take the risk/s,
-	'restored on ext4: says why and what to do');
-$restored->append_conf('postgresql.conf', "smgr_atomic.allow_unsafe_standby = on\n");
-$restored->start;
-ok($restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), 'restored on ext4, allowed: promoted');
-is($restored->safe_psql('postgres', $sum), $wanted, 'restored on ext4, allowed: as it was');
-is(shown($restored), 'on', 'restored on ext4, allowed: images on from here');
-is(status($restored)->{state}, 'off', 'restored on ext4, allowed: state');
-balanced($restored, 'restored on ext4, allowed');
-$restored->stop;
+	$restored->start;
+	reach($restored, 'active', "$what: arms by itself");
+	is(now($restored)->{mode_in_force}, $mode, "$what: mode in force");
+	is($restored->safe_psql('postgres', $sum), $wanted, "$what: as it was");
+	is(counters($restored)->{delegated_off}, 0, "$what: pages written safely");
+	balanced($restored, $what);
+	kill_cluster($restored);
+	$restored->start;
+	balanced($restored, "$what, crashed");
+	$restored->clean_node;
+	return;
+}
 
-$restored = restore('bare', $xfs, "shared_preload_libraries = ''\nmax_worker_processes = 20\n");
-($runs, $log) = try_start($restored);
-wait_for_end($restored, qr/FATAL:  resource manager with ID 128 not registered/, 0) if $runs;
-$log = slurp_file($restored->logfile);
-like($log, qr/FATAL:  resource manager with ID 128 not registered/, 'restored without the library: stops');
-$restored->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\n");
-$restored->start;
-reach($restored, 'active', 'with the library: goes on');
-is($restored->safe_psql('postgres', $sum), $wanted, 'with the library: as it was');
-$restored->stop;
+sub restored_where_pages_tear
+{
+	my ($source) = @_;
 
-done_testing();
+	my $restored = restore($source, 'on_ext4', $ext4, '');
+	my ($runs, $log) = try_start($restored);
+	ok(!$runs, 'restored on ext4: does not start');
+	like($log, qr/FATAL:  .*WAL.* no full-page images, and pages can tear.*HINT:  .*smgr_atomic\.allow_unsafe_standby = on to take the risk/s,
+		'restored on ext4: says why and what to do');
+	$restored->append_conf('postgresql.conf', "smgr_atomic.allow_unsafe_standby = on\n");
+	$restored->start;
+	ok($restored->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), 'restored on ext4, allowed: promoted');
+	is($restored->safe_psql('postgres', $sum), $wanted, 'restored on ext4, allowed: as it was');
+	is(shown($restored), 'on', 'restored on ext4, allowed: images on from here');
+	is(status($restored)->{state}, 'off', 'restored on ext4, allowed: state');
+	balanced($restored, 'restored on ext4, allowed');
+	$restored->clean_node;
+
+	$restored = restore($source, 'bare', $xfs, "shared_preload_libraries = ''\nmax_worker_processes = 20\n");
+	($runs, $log) = try_start($restored);
+	wait_for_end($restored, qr/FATAL:  resource manager with ID 128 not registered/, 0) if $runs;
+	$log = slurp_file($restored->logfile);
+	like($log, qr/FATAL:  resource manager with ID 128 not registered/, 'restored without the library: stops');
+	$restored->append_conf('postgresql.conf', "shared_preload_libraries = 'smgr_atomic'\n");
+	$restored->start;
+	reach($restored, 'active', 'with the library: goes on');
+	is($restored->safe_psql('postgres', $sum), $wanted, 'with the library: as it was');
+	$restored->stop;
+	return;
+}
