@@ -75,8 +75,9 @@ sub cut_at
 	is(join("\n", @{ $run->{problems} }), '', "seed $number: sound after recovery");
 	cmp_ok($run->{acknowledged}, '>', 100, '... commits were acknowledged');
 	is($run->{lost}, 0, '... none of them lost');
-	is($run->{torn} + $run->{damaged_before}, 0, '... images were off: no torn page even before recovery')
-	  if $moment->{is}[1] eq 'off' && $mode eq 'direct';
+	# while arming, pages that were written plainly before may still be on their way
+	is($run->{torn} + $run->{damaged_before}, 0, '... no torn page even before recovery')
+	  if $mode eq 'direct' && $moment->{is}[0] !~ /^(?:off|arming)$/;
 	$run->end;
 	return $run->{split};
 }
