@@ -236,7 +236,11 @@ set_setting(const char *name, int value)
 #else
 	setting = find_option(name, false, false, FATAL);
 #endif
+#if PG_VERSION_NUM < 190000
 	*((struct config_int *) setting)->variable = value;
+#else
+	*setting->_int.variable = value;
+#endif
 }
 
 void
