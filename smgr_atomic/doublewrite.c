@@ -364,7 +364,8 @@ begin_use(void)
 {
 	SaMarker	marker;
 
-	strlcpy(marker.path, journal_path, MAXPGPATH);
+	/* a driver that is not the first may not have opened the journal yet */
+	strlcpy(marker.path, shared->path, MAXPGPATH);
 	memcpy(marker.uuid, shared->super.uuid, SA_JOURNAL_UUID);
 	marker.generation = shared->super.generation;
 	sa_marker_write(&marker);

@@ -20,7 +20,7 @@ my $library = build_library('hold_fsync.c');
 my $node    = new_node(
 	'main',
 	volume => create_volume('data', size => '2G'),
-	conf   => "wal_level = replica\nrestart_after_crash = on\ncheckpoint_timeout = 1h\n");
+	conf   => "wal_level = replica\nrestart_after_crash = on\ncheckpoint_timeout = 1h\nsmgr_atomic.journal_size = 64MB\n");
 start_holding($node, $library);
 init_bank($node, 1);
 reach($node, 'active', 'started');
@@ -125,6 +125,7 @@ reach($node, 'active', 'mode direct again');
 
 # How to get into each state: how to begin, and the state that is reached in the
 # end.  The checkpoint that the state waits for is held.
+my $mode = 'direct';
 my @states = (
 	{
 		name  => 'active',
@@ -153,7 +154,7 @@ my @states = (
 			is(now($node)->{state}, 'disarming', 'state');
 			is(shown($node), 'on', 'images');
 			is(now($node)->{waits_for}, 'checkpoint with full-page images on', 'waits for');
-			is(now($node)->{mode_in_force}, 'direct', 'pages still atomic');
+			is(now($node)->{mode_in_force}, $mode, 'pages still atomic');
 		},
 		end => 'off'
 	},
@@ -168,12 +169,12 @@ my @states = (
 		mode  => 'off',
 		begin => sub {
 			my $held = hold($node);
-			set_mode($node, 'direct');
+			set_mode($node, $mode);
 			$held->();
 			is(now($node)->{state}, 'arming', 'state');
 			is(shown($node), 'on', 'images');
 			is(now($node)->{waits_for}, 'checkpoint, then full-page images go off', 'waits for');
-			is(now($node)->{mode_in_force}, 'direct', 'pages already atomic');
+			is(now($node)->{mode_in_force}, $mode, 'pages already atomic');
 		},
 		end => 'active'
 	},
@@ -193,80 +194,97 @@ sub restart_holding
 sub enter
 {
 	my ($state) = @_;
-	my $mode = $state->{mode} // 'direct';
+	my $before = $state->{mode} // $mode;
 
-	set_mode($node, $mode);
-	reach($node, $mode eq 'off' ? 'off' : 'active', 'before');
+	set_mode($node, $before);
+	reach($node, $before eq 'off' ? 'off' : 'active', 'before');
 	$state->{begin}->();
 	return;
 }
 
-my $start = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
-for my $state (@states)
+sub driver_dies
 {
-	subtest "SIGTERM to the driver, $state->{name}" => sub {
-		enter($state);
-		my $pid = driver_pid($node);
-		kill TERM => $pid;
-		wait_until('the driver to end', sub { !kill 0 => $pid });
-		release($node);
-		ok(eval { wait_until('a new driver', sub { defined driver_pid($node) }); 1 },
-			'there is a driver again')
-		  or return restart_holding();
-		reach($node, $state->{end}, 'in the end');
-		is(shown($node), $state->{end} eq 'active' ? 'off' : 'on', 'images in the end');
-		$state->{after}->() if $state->{after};
-	};
-}
-follows_contract([ wal_records($node, $start) ], 'SIGTERM to the driver');
+	my $start = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	for my $state (@states)
+	{
+		subtest "$mode, SIGTERM to the driver, $state->{name}" => sub {
+			enter($state);
+			my $pid = driver_pid($node);
+			kill TERM => $pid;
+			wait_until('the driver to end', sub { !kill 0 => $pid });
+			release($node);
+			ok(eval { wait_until('a new driver', sub { defined driver_pid($node) }); 1 },
+				'there is a driver again')
+			  or return restart_holding();
+			reach($node, $state->{end}, 'in the end');
+			is(shown($node), $state->{end} eq 'active' ? 'off' : 'on', 'images in the end');
+			$state->{after}->() if $state->{after};
+		};
+	}
+	follows_contract([ wal_records($node, $start) ], "$mode, SIGTERM to the driver");
 
-for my $state (@states)
-{
-	subtest "SIGKILL to the driver, $state->{name}" => sub {
-		enter($state);
-		my $position = log_position($node);
-		kill KILL => driver_pid($node);
-		$node->wait_for_log(qr/terminating any other active server processes/, $position);
-		release($node);
-		$node->wait_for_log(qr/database system is ready to accept connections/, $position);
-		my $end = ($state->{end} eq 'off' || $state->{mode} && $state->{name} eq 'off') ? 'off' : 'active';
-		reach($node, $end, 'in the end');
-		is(shown($node), $end eq 'active' ? 'off' : 'on', 'images in the end');
-		like(log_since($node, $position), qr/\(smgr_atomic driver|background worker "smgr_atomic driver"/,
-			'the server says who died');
-	};
+	for my $state (@states)
+	{
+		subtest "$mode, SIGKILL to the driver, $state->{name}" => sub {
+			enter($state);
+			my $position = log_position($node);
+			kill KILL => driver_pid($node);
+			$node->wait_for_log(qr/terminating any other active server processes/, $position);
+			release($node);
+			$node->wait_for_log(qr/database system is ready to accept connections/, $position);
+			my $end = ($state->{end} eq 'off' || $state->{mode} && $state->{name} eq 'off') ? 'off' : 'active';
+			reach($node, $end, 'in the end');
+			is(shown($node), $end eq 'active' ? 'off' : 'on', 'images in the end');
+			like(log_since($node, $position), qr/\(smgr_atomic driver|background worker "smgr_atomic driver"/,
+				'the server says who died');
+		};
+	}
+	return;
 }
 
 # ---- the server stops in the middle of a transition ---------------------------
 
-for my $state (grep { $_->{name} =~ /arming/ } @states)
+sub server_stops
 {
-	subtest "fast shutdown, $state->{name}" => sub {
-		enter($state);
-		my $position = log_position($node);
-		system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-W', 'stop');
-		$node->wait_for_log(qr/received fast shutdown request/, $position);
-		release($node);
-		wait_until('the server to stop', sub { !-e $node->data_dir . '/postmaster.pid' });
-		$node->_update_pid(0);
-		my ($out) = run_command([ 'pg_controldata', $node->data_dir ]);
-		like($out, qr/cluster state:\s+shut down$/m, 'shut down cleanly');
-		unlike(log_since($node, $position), qr/PANIC/, 'no PANIC');
-		start_holding($node, $library);
-		reach($node, $state->{end}, 'next start, in the end');
-		balanced($node, 'next start');
-	};
-	subtest "immediate stop, $state->{name}" => sub {
-		enter($state);
-		$node->stop('immediate');
-		start_holding($node, $library);
-		reach($node, $state->{end}, 'next start, in the end');
-		balanced($node, 'next start');
-	};
+	for my $state (grep { $_->{name} =~ /arming/ } @states)
+	{
+		subtest "$mode, fast shutdown, $state->{name}" => sub {
+			enter($state);
+			my $position = log_position($node);
+			system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-W', 'stop');
+			$node->wait_for_log(qr/received fast shutdown request/, $position);
+			release($node);
+			wait_until('the server to stop', sub { !-e $node->data_dir . '/postmaster.pid' });
+			$node->_update_pid(0);
+			my ($out) = run_command([ 'pg_controldata', $node->data_dir ]);
+			like($out, qr/cluster state:\s+shut down$/m, 'shut down cleanly');
+			unlike(log_since($node, $position), qr/PANIC/, 'no PANIC');
+			start_holding($node, $library);
+			reach($node, $state->{end}, 'next start, in the end');
+			balanced($node, 'next start');
+		};
+		subtest "$mode, immediate stop, $state->{name}" => sub {
+			enter($state);
+			$node->stop('immediate');
+			start_holding($node, $library);
+			reach($node, $state->{end}, 'next start, in the end');
+			balanced($node, 'next start');
+		};
+	}
+	return;
+}
+
+for (qw(direct doublewrite))
+{
+	$mode = $_;
+	driver_dies();
+	server_stops();
 }
 
 # A start with mode off after a crash while images were off replays with atomic
 # writes and stays so until a checkpoint with images is complete.
+set_mode($node, 'off');
+reach($node, 'off', 'from one mode to the other');
 set_mode($node, 'direct');
 reach($node, 'active', 'before the crash');
 my $load = start_load($node);
