@@ -20,8 +20,12 @@ use constant MOST_TRIES => 12;
 
 # Much in the window, much of it not in place.
 $run->start or BAIL_OUT("the server does not start, see $run->{log}");
+$run->value('CREATE EXTENSION smgr_atomic');
 $run->workload(checkpoints => 0);
-$run->cut(after => 4, unflushed => 200);
+SmgrAtomic::Crash::wait_for(120, sub {
+		$run->value("SELECT state = 'active' AND used > 1500000 FROM smgr_atomic_status, smgr_atomic_journal") eq 't' })
+  or BAIL_OUT("the journal does not fill, see $run->{log}");
+$run->cut_now(unflushed => 200);
 
 my ($in_repair, $split) = (0, 0);
 for my $try (1 .. MOST_TRIES)
