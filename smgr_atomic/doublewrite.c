@@ -182,15 +182,11 @@ descriptor(void)
 
 /* ---- opening it ---- */
 
-/*
- * Does this marker speak of the journal with this superblock, and has nobody
- * used it since?  It may be one generation behind: begin_use().
- */
+/* Does this marker speak of the journal with this superblock, which is still ours? */
 static bool
 marks(const SaMarker *marker, const SaJournalSuper *super)
 {
-	return memcmp(marker->uuid, super->uuid, SA_JOURNAL_UUID) == 0 &&
-		(super->generation == marker->generation || super->generation + 1 == marker->generation);
+	return sa_marker_names(marker, super) && sa_marker_is_current(marker, super);
 }
 
 /*
@@ -387,7 +383,7 @@ release_marked(const char *keep)
 {
 	SaMarker	marker;
 	SaJournalSuper super;
-	char		reason[MAXPGPATH + 128];
+	char		reason[MAXPGPATH + 128] = "";
 	bool		found;
 	int			inherited;
 	int			fd;
@@ -396,29 +392,24 @@ release_marked(const char *keep)
 		return;
 	inherited = sa_doublewrite_descriptor(marker.path);
 	fd = inherited >= 0 ? inherited : sa_journal_open(marker.path, reason, sizeof(reason));
-	if (fd < 0)
+	if (fd >= 0 && sa_journal_read_super(sa_journal_read_block, &fd, &super, &found) == 0 && found &&
+		super.in_use && marks(&marker, &super))
 	{
+		int			error;
+
+		super.generation++;
+		super.serial++;
+		super.in_use = 0;
+		error = sa_journal_write_super(fd, &super);
+		if (error != 0)
+			snprintf(reason, sizeof(reason), "could not write to it: %s", strerror(error));
+	}
+	if (reason[0] != '\0')
 		ereport(LOG,
 				(errmsg("smgr_atomic: page journal \"%s\" is not given up: %s", marker.path, reason),
 				 errdetail("It is not needed any more, but will look as if it were."),
 				 errhint("Remove the file before it is to be used again.")));
-		return;
-	}
-	if (sa_journal_read_super(sa_journal_read_block, &fd, &super, &found) == 0 && found &&
-		super.in_use && marks(&marker, &super))
-	{
-		super.generation++;
-		super.serial++;
-		super.in_use = 0;
-		errno = sa_journal_write_super(fd, &super);
-		if (errno != 0)
-			ereport(LOG,
-					(errcode_for_file_access(),
-					 errmsg("smgr_atomic: page journal \"%s\" is not given up: %m", marker.path),
-					 errdetail("It is not needed any more, but will look as if it were."),
-					 errhint("Remove the file before it is to be used again.")));
-	}
-	if (fd != inherited)
+	if (fd >= 0 && fd != inherited)
 		close(fd);
 }
 

@@ -140,6 +140,23 @@ sa_marker_remove(int elevel)
 				 errdetail("The next start may look for the page journal it names.")));
 }
 
+/* Does the marker speak of the journal with this superblock? */
+bool
+sa_marker_names(const SaMarker *marker, const SaJournalSuper *super)
+{
+	return memcmp(marker->uuid, super->uuid, SA_JOURNAL_UUID) == 0;
+}
+
+/*
+ * Has nobody used this journal since the marker was written?  The superblock may
+ * be one generation behind: a start ended between its marker and its superblock.
+ */
+bool
+sa_marker_is_current(const SaMarker *marker, const SaJournalSuper *super)
+{
+	return super->generation == marker->generation || super->generation + 1 == marker->generation;
+}
+
 /* ---- the file ---- */
 
 /* Where the journal lies according to the settings, into MAXPGPATH bytes. */

@@ -24,6 +24,8 @@ typedef struct SaMarker
 extern bool sa_marker_read(SaMarker *marker);
 extern void sa_marker_write(const SaMarker *marker);
 extern void sa_marker_remove(int elevel);
+extern bool sa_marker_names(const SaMarker *marker, const SaJournalSuper *super);
+extern bool sa_marker_is_current(const SaMarker *marker, const SaJournalSuper *super);
 
 extern void sa_journal_path(char *path);
 extern int	sa_journal_open(const char *path, char *reason, size_t size);

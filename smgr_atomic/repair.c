@@ -358,10 +358,9 @@ open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *s
 		refuse(marker, "the file is not a page journal, or it is damaged");
 	if (super->system_identifier != system_identifier)
 		refuse(marker, "the file is the journal of another cluster");
-	if (memcmp(super->uuid, marker->uuid, SA_JOURNAL_UUID) != 0)
+	if (!sa_marker_names(marker, super))
 		refuse(marker, "the file is another one than that used before the crash");
-	/* one behind: a start ended between its marker and its superblock */
-	if (super->generation != marker->generation && super->generation + 1 != marker->generation)
+	if (!sa_marker_is_current(marker, super))
 		refuse(marker, "it has been used since by a copy of this data directory");
 	if (fstat(fd, &st) != 0 || (uint64) st.st_size < sa_journal_file_size(super->section_blocks))
 		refuse(marker, "the file is shorter than it was made");

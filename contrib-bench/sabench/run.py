@@ -25,8 +25,7 @@ class Interrupted(BaseException):
 
 def main(argv):
     """Entry of contrib-bench/bench; returns the exit status."""
-    for name in [name for name in os.environ if name.startswith('PG') and name != 'PG_CONFIG']:
-        del os.environ[name]
+    server.forget_environment()
     try:
         return _dispatch(argv)
     except (options.PlanError, ProfileError, OSError) as error:

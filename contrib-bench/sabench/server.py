@@ -47,6 +47,12 @@ def give(path):
         shutil.chown(path, 'postgres', 'postgres')
 
 
+def forget_environment():
+    """Keep libpq's variables of whoever calls from the client programs."""
+    for name in [name for name in os.environ if name.startswith('PG') and name != 'PG_CONFIG']:
+        del os.environ[name]
+
+
 class Sockets:
     """A temporary directory for the server's socket."""
 
