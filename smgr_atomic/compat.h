@@ -15,7 +15,9 @@
 #include "catalog/pg_tablespace.h"
 #include "common/relpath.h"
 #include "storage/fd.h"
+#include "miscadmin.h"
 #include "storage/md.h"
+#include "storage/proc.h"
 #include "storage/smgr.h"
 #include "storage/sync.h"
 #include "utils/guc_tables.h"
@@ -81,6 +83,8 @@
 typedef RelFileNode SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rnode.node)
 #define saRelNumber(rel)		((rel).relNode)
+#define saTablespace(rel)		((rel).spcNode)
+#define saDatabase(rel)			((rel).dbNode)
 #define saTagRelFile(tag)		((tag)->rnode)
 #define saRelFileEquals(a, b)	RelFileNodeEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).node)
@@ -90,6 +94,8 @@ typedef RelFileNodeBackend SaRelFileBackend;
 typedef RelFileLocator SaRelFile;
 #define saRelFile(reln)			((reln)->smgr_rlocator.locator)
 #define saRelNumber(rel)		((rel).relNumber)
+#define saTablespace(rel)		((rel).spcOid)
+#define saDatabase(rel)			((rel).dbOid)
 #define saTagRelFile(tag)		((tag)->rlocator)
 #define saRelFileEquals(a, b)	RelFileLocatorEquals(a, b)
 #define saUnlinkRelFile(backend_rel) ((backend_rel).locator)
@@ -256,6 +262,23 @@ saWaitEvent(const char *name)
 #endif
 }
 
+/* This process among all that have shared memory, and their number. */
+static inline int
+saMyProcNumber(void)
+{
+#if PG_VERSION_NUM < 170000
+	return MyProc->pgprocno;
+#else
+	return MyProcNumber;
+#endif
+}
+
+static inline int
+saProcCount(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
+}
+
 /* Open a permanent relation. */
 static inline SMgrRelation
 saOpenRelation(SaRelFile rel)
@@ -275,20 +298,6 @@ saTruncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, BlockNumb
 	smgrtruncate2(reln, &fork, 1, &old_blocks, &nblocks);
 #else
 	smgrtruncate(reln, &fork, 1, &old_blocks, &nblocks);
-#endif
-}
-
-/* Path of a permanent relation's fork, into a buffer of MAXPGPATH bytes. */
-static inline void
-saRelPathPerm(SaRelFile rel, ForkNumber fork, char *path)
-{
-#if PG_VERSION_NUM < 180000
-	char	   *palloced = relpathperm(rel, fork);
-
-	strlcpy(path, palloced, MAXPGPATH);
-	pfree(palloced);
-#else
-	strlcpy(path, relpathperm(rel, fork).str, MAXPGPATH);
 #endif
 }
 

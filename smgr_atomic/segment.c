@@ -110,14 +110,25 @@ get_slot(ForkEntry *entry, int segno)
 	return &entry->segments[segno];
 }
 
-/* Path of a segment of a permanent relation, into MAXPGPATH bytes. */
+/*
+ * Path of a segment of a permanent relation, into MAXPGPATH bytes; as
+ * GetRelationPath() gives it, which allocates before 18.
+ */
 void
 sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path)
 {
-	size_t		length;
+	Oid			database = saDatabase(rel);
+	int			length;
 
-	saRelPathPerm(rel, fork, path);
-	length = strlen(path);
+	if (saTablespace(rel) == GLOBALTABLESPACE_OID)
+		length = snprintf(path, MAXPGPATH, "global/%u", saRelNumber(rel));
+	else if (saTablespace(rel) == DEFAULTTABLESPACE_OID)
+		length = snprintf(path, MAXPGPATH, "base/%u/%u", database, saRelNumber(rel));
+	else
+		length = snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s/%u/%u", saTablespace(rel),
+						  TABLESPACE_VERSION_DIRECTORY, database, saRelNumber(rel));
+	if (fork != MAIN_FORKNUM)
+		length += snprintf(path + length, MAXPGPATH - length, "_%s", forkNames[fork]);
 	if (segno > 0)
 		snprintf(path + length, MAXPGPATH - length, ".%d", segno);
 }

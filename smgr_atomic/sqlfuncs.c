@@ -234,8 +234,8 @@ Datum
 smgr_atomic_pool(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[19];
-	bool		nulls[19] = {false};
+	Datum		values[20];
+	bool		nulls[20] = {false};
 	SaPoolStatus pool;
 	char		io[128] = "io_uring";
 	int			i = 0;
@@ -253,6 +253,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	values[i++] = Int32GetDatum(pool.slots);
 	values[i++] = Int32GetDatum(pool.used);
 	values[i++] = Int32GetDatum(pool.in_flight);
+	values[i++] = Int32GetDatum(pool.no_space);
 	values[i++] = Int32GetDatum(pool.writers);
 	values[i++] = text_datum(io);
 	values[i++] = Int32GetDatum(pool.io_uring ? sa_io_depth : 1);

@@ -17,6 +17,14 @@
  * write to a page that md.c wrote through the page cache is ordered by the
  * kernel, which writes back and drops the cached range first.
  *
+ * Zero pages of extension are not taken into the pool.  The file must have them
+ * when the call returns: its length is how long the relation is, for everybody,
+ * and that there is no space must be told here and now, to the one who extends.
+ * A pool of zero pages could promise neither without writing.  From 16 on
+ * md.c adds runs of pages by fallocate() (mdzeroextend()), which dirties no page
+ * cache; single ones, and all before 16, it writes, and what is lost by that is
+ * one flush of a page that was to be written anyhow.
+ *
  * Pages written with skipFsync do not go to the pool.  Their files are made
  * durable by smgrimmedsync() or smgrregistersync(), before the transaction
  * commits, and those calls may not come to us: each is the last member of the
@@ -291,46 +299,87 @@ must_wait(ForkNumber fork)
 	return fork == INIT_FORKNUM && RecoveryInProgress();
 }
 
+/* For the startup process an error is the end of recovery: it waits for space. */
+static int
+own_patience(void)
+{
+	return AmStartupProcess() ? SA_PATIENT : 0;
+}
+
+static void
+report_crowded(BlockNumber block, const char *path)
+{
+	sa_stats_error();
+	ereport(ERROR,
+			(errcode(ERRCODE_DISK_FULL),
+			 errmsg("could not write block %u in file \"%s\": too many pages wait for space in the write-behind pool",
+					block, path),
+			 errdetail("The page was not written; it stays in memory and in WAL."),
+			 errhint("Free some space on the filesystem that the server log names; the page will be written then.")));
+}
+
+/*
+ * Wait until what the pool has for this block is in its file; an error if it
+ * finds no space.  The pool then keeps the page, which is the newest.
+ */
+static void
+settle(const SaPageKey *key, const char *path)
+{
+	if (sa_pool_settle_block(key))
+		return;
+	if (own_patience() == 0)
+		report_failure(ENOSPC, key->block, path);
+	sa_pool_drain_file(key->rel, key->fork, (int64) (key->block / (BlockNumber) RELSEG_SIZE));
+}
+
 /*
  * Hand one page to the pool, or write it.  The segment is looked up either
  * way: what is wrong with the file is an error here, for the one who has the
  * page, not later for a writer.
+ *
+ * Through the page journal pages go only from the pool, so there it takes those
+ * too that it would not let stay.
+ *
+ * Returns false, with nothing done, if patience allowed for being cancelled.
  */
-static void
+static bool
 write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page,
-		   bool skipFsync, SaWriteMethod method)
+		   bool skipFsync, SaWriteMethod method, int patience)
 {
 	SaSegment  *segment = sa_segment_get(reln, fork, block, sa_write_open_flags(method),
 										 method == SA_WRITE_DOUBLE);
+	const char *path = FilePathName(segment->file);
+	bool		may_stay = !skipFsync && sa_pool_takes_pages();
+	SaHanded	handed = SA_NO_SPACE;
 	SaPageKey	key;
 	instr_time	start,
 				elapsed;
-	bool		accepted,
-				put = false;
 
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
-	accepted = !skipFsync && sa_pool_accept(&key, page);
-	if (!accepted && method == SA_WRITE_DOUBLE)
-	{
-		sa_pool_put(&key, page);	/* only from there pages go to the journal */
-		put = true;
-	}
-	if (!accepted || must_wait(fork))
-		sa_pool_settle_block(&key);
-	if (!accepted && !put)
+	if (may_stay || method == SA_WRITE_DOUBLE)
+		handed = sa_pool_put(&key, page, patience);
+	if (handed == SA_INTERRUPTED)
+		return false;
+	if (handed == SA_NO_SPACE && method == SA_WRITE_DOUBLE)
+		report_crowded(block, path);
+	if (handed != SA_TAKEN || !may_stay || must_wait(fork))
+		settle(&key, path);
+	if (handed != SA_TAKEN)
 		write_now(segment, block, page, method);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
-	sa_stats_written(accepted, (uint64) (INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));
+	sa_stats_written(may_stay && handed == SA_TAKEN, (uint64) (INSTR_TIME_GET_DOUBLE(elapsed) * 1e9));
 	if (!skipFsync)
 		register_dirty_segment(reln, fork, block, segment->file);
+	return true;
 }
 
 /*
  * Table entry "write": write nblocks existing pages, from block on.
  * Interrupts are held: a barrier handled while waiting for the pool would close
  * the segment under us, and be answered by a process that is about to write.
+ * A caller that does not hold them can be cancelled while it waits for a slot.
  *
  * pages[i] points to BLCKSZ bytes.  Any process, recovery included, not in a
  * critical section.  Raises an error that names file and block; pages before
@@ -341,6 +390,7 @@ sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 			   const void **pages, BlockNumber nblocks, bool skipFsync)
 {
 	SaWriteMethod method = sa_write_method();
+	int			patience = own_patience();
 
 	if (method == SA_WRITE_PLAIN || SmgrIsTemp(reln))
 	{
@@ -349,9 +399,19 @@ sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 		saMdWritePages(reln, fork, block, pages, nblocks, skipFsync);
 		return;
 	}
+	if (InterruptHoldoffCount == 0 && QueryCancelHoldoffCount == 0 && CritSectionCount == 0)
+		patience |= SA_CANCELLABLE;
 	HOLD_INTERRUPTS();
 	for (BlockNumber i = 0; i < nblocks; i++)
-		write_page(reln, fork, block + i, pages[i], skipFsync, method);
+	{
+		if (write_page(reln, fork, block + i, pages[i], skipFsync, method, patience))
+			continue;
+		RESUME_INTERRUPTS();
+		CHECK_FOR_INTERRUPTS();
+		/* not cancelled after all; the method may be another now */
+		sa_write_pages(reln, fork, block + i, pages + i, nblocks - i, skipFsync);
+		return;
+	}
 	RESUME_INTERRUPTS();
 }
 
@@ -382,16 +442,28 @@ sa_write_let_go(void)
 	sa_doublewrite_void();
 }
 
-/* Wait until the file has the last page accepted for a block. */
+/*
+ * Wait until the file has the last page accepted for a block, so that it can be
+ * read from there.  If it finds no space that is an error: the server's
+ * asynchronous reads are of files, and the caller cannot be cancelled.
+ */
 void
 sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
 {
 	SaPageKey	key;
+	char		path[MAXPGPATH];
 
 	if (SmgrIsTemp(reln))
 		return;
 	make_key(&key, reln, fork, block);
-	sa_pool_settle_block(&key);
+	if (sa_pool_settle_block(&key))
+		return;
+	sa_segment_path(key.rel, fork, (int) (block / (BlockNumber) RELSEG_SIZE), path);
+	ereport(ERROR,
+			(errcode(ERRCODE_DISK_FULL),
+			 errmsg("could not read block %u in file \"%s\": its newest image waits for space", block, path),
+			 errdetail("The page is in the write-behind pool, and it is the file that is to be read."),
+			 errhint("Free some space on this filesystem; the page will be written then.")));
 }
 
 /*

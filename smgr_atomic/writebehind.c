@@ -47,13 +47,41 @@
  *
  * Nobody is overtaken for ever:
  *
- * - Who wants a slot draws a ticket, and tickets are admitted in order, one for
- *	 each slot that is freed; a newcomer never gets past those who wait.  A
- *	 freed slot wakes the process whose turn it is, not all of them.
- * - The ticket is also the number of the page in the slot.  A drain waits for
+ * - Who finds no free slot stands in line, and a slot that is freed is granted
+ *	 to the first in line, who alone is woken; a newcomer never gets past those
+ *	 who wait, because no slot is available to anybody while somebody waits.
+ *	 Who gives up leaves the line, or hands on what was granted meanwhile.
+ * - Each page has a number, drawn when its slot is taken.  A drain waits for
  *	 pages with numbers drawn before it began, not for those that follow them
  *	 into the same slots: under constant load it takes as long as writing the
  *	 pool once.
+ *
+ * No space.  A page whose write found no space (ENOSPC: copy-on-write) cannot
+ * leave, and its caller has gone.  It is held: it keeps its slot, can be read,
+ * replaced and discarded as if it were queued, but is tried again only every
+ * SPACE_RETRY_US, some pages at a time, and without delay as soon as one such
+ * page has gone.  So that others do not suffer:
+ *
+ * - A tablespace of which a page is held gets no more slots while it has half of
+ *	 the pool or more; its pages are then not taken (SA_NO_SPACE).  The caller
+ *	 writes them itself and gets the error that there is no space, or, if there
+ *	 is by now, gets on.  That errs on the safe side: tablespaces are told apart
+ *	 by a few bits of their OIDs.
+ * - If every slot has a page that found no space (they came before that was
+ *	 known), pages of other tablespaces are not taken either, and those in line
+ *	 are told: they write themselves.
+ * - An error beats waiting there, because the caller holds a buffer that DROP
+ *	 TABLE would wait for, and dropping is what may give space.  Only the startup
+ *	 process, for which an error is the end of recovery, waits (SA_PATIENT).
+ * - Drains wait, as they hold nothing.  The checkpointer takes sync requests out
+ *	 of the server's queue meanwhile.
+ *
+ * What waits can be cancelled?  A caller that writes a shared buffer holds its
+ * content lock, which holds interrupts (LWLockAcquire()), and since 18 so does
+ * smgrwritev() itself: those waits end with the slot, the page or the error.
+ * Who writes around shared buffers before 18 (SA_CANCELLABLE) leaves the line
+ * when cancelled or terminated; drains and settling are interruptible unless the
+ * caller holds interrupts.
  *
  * What protects what
  *
@@ -67,8 +95,14 @@
  *								it before it can be found
  *	  queued bit of a slot		atomic; who clears it may start the write or
  *								discard the slot; nobody else will
- *	  tickets, admitted			atomic; a ticket below "admitted" has a free bit
- *								waiting for it
+ *	  held bit of a slot		as the queued bit; a slot has at most one of them
+ *	  slot->refusals, pages_of,	partition lock of the key, and atomic
+ *	  refused_of, refused
+ *	  line, waiter->granted,	line_mutex; the latter two also read without it:
+ *	  available					"granted" by its owner, after it has prepared to
+ *								sleep on what is broadcast then.  So many free
+ *								bits are set as slots are available or granted
+ *	  numbers, forget_generation	atomic
  *	  counters, flags			atomics, no order needed
  *	  writers[]					spinlock
  *
@@ -78,23 +112,43 @@
  * of the table, FREE (partition lock) -> free bit set.  Between the clearing
  * of the queued bit and IN_FLIGHT the image may still be replaced; the claimer
  * then writes the newer one.  A failed write goes back from IN_FLIGHT to
- * QUEUED.  At most one partition lock is held at a time, and nothing is waited
- * for while holding one.
+ * QUEUED, with the queued or the held bit.  At most one partition lock is held at
+ * a time, and nothing is waited for while holding one.
  *
- * Interrupts are held from the ticket to the page's place in the table, so no
- * error and no barrier comes between: neither ticket nor slot is ever lost.
+ * From standing in line to the page's place in the table interrupts are held and
+ * nothing raises an error (who helps itself allocates without error, see
+ * writer.c), so neither a place in line nor a slot is ever lost.
+ *
+ * Reading without a lock.  is_empty() and the head of a chain are looked at
+ * before any lock is taken, so a read costs next to nothing where the pool has
+ * nothing for it.  What makes that right is that the reader came after the page
+ * was accepted, in the order that the server's locks make: a page is handed over
+ * out of a buffer before that buffer loses the block (under the lock of the
+ * block's mapping partition), and a read of the block begins after its new
+ * buffer was found under that same lock.  So the reader sees the slot as taken
+ * and the chain's head as set by then; a head never is -1 in between while the
+ * chain has a page, each being one aligned word.  If the page has left since, its
+ * write had completed before, and the file has it.
+ *
+ * Waking.  Each sleep is prepared (announced) before its reason is looked at
+ * once more, and who changes the reason does so before it looks for sleepers;
+ * contrib-bench/lab/model/wake.pml has the protocol.  Timeouts are for reasons
+ * that lie outside: held pages, a device that comes back.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "lib/ilist.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
+#include "postmaster/bgwriter.h"
 #include "storage/condition_variable.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
@@ -104,23 +158,42 @@
 
 #define LATENCY_BUCKETS 40		/* bucket i: below 2^i microseconds */
 #define WAIT_MS 1000			/* a wait looks again at least this often */
+#define CHECKPOINTER_WAIT_MS 100	/* the checkpointer's, that takes sync requests meanwhile */
+#define SPACE_RETRY_US 200000	/* between attempts to write pages that found no space */
+#define SPACE_RETRY_PAGES 64	/* in one such attempt */
+#define SPACES 64				/* tablespaces are told apart by their OIDs modulo this */
 #define WAKE_PAGES 128			/* so many queued pages end a writer's nap */
 #define WAIT_QUEUES 32			/* those who wait are spread over so many */
 #define NO_NUMBER PG_UINT64_MAX
+
+/* A process in line for a slot; each has one. */
+typedef struct Waiter
+{
+	dlist_node	node;
+	bool		granted;		/* out of the line, a slot is its own */
+} Waiter;
 
 typedef struct PoolShared
 {
 	pg_atomic_uint32 accepting;
 	pg_atomic_uint32 proven;	/* reads, truncations, removals come to us */
-	pg_atomic_uint64 tickets;	/* drawn so far; the next one's number */
-	pg_atomic_uint64 admitted;	/* tickets below this may take a slot */
+	pg_atomic_uint64 numbers;	/* drawn so far; the next page's */
 	pg_atomic_uint32 in_flight;
+	pg_atomic_uint32 refused;	/* slots with pages that found no space */
+	pg_atomic_uint32 refused_of[SPACES];	/* the same by tablespace */
+	pg_atomic_uint32 pages_of[SPACES];	/* slots with pages, by tablespace */
+	pg_atomic_uint64 space_retry;	/* when to try them again, a TimestampTz */
+	pg_atomic_uint32 held_hand; /* slot where the next of them is looked for */
 	pg_atomic_uint32 hand;		/* word where the next claim begins */
 	pg_atomic_uint32 free_hint; /* word where the next search for a slot begins */
 	pg_atomic_uint32 hurry;		/* somebody waits: writers should not gather pages */
 	pg_atomic_uint64 forget_generation;
-	ConditionVariable turn[WAIT_QUEUES];	/* by ticket: it was admitted */
+	ConditionVariable turn[WAIT_QUEUES];	/* by waiter: it was granted a slot */
 	ConditionVariable done[WAIT_QUEUES];	/* by slot: its page has left, or was queued again */
+
+	slock_t		line_mutex;		/* protects the following two */
+	dlist_head	line;			/* of Waiters */
+	pg_atomic_uint32 available; /* free slots that nobody was granted; not > 0 while there is a line */
 
 	slock_t		mutex;			/* protects the following */
 	int			running;
@@ -149,6 +222,8 @@ static SaSlot *slots = NULL;
 static char *pages = NULL;
 static pg_atomic_uint64 *free_bits = NULL;
 static pg_atomic_uint64 *queued_bits = NULL;
+static pg_atomic_uint64 *held_bits = NULL;
+static Waiter *waiters = NULL;	/* by number of the process */
 static LWLockPadded *locks = NULL;
 static int *buckets = NULL;		/* first slot of each chain, -1 = none */
 
@@ -187,16 +262,19 @@ sa_pool_shmem_size(void)
 		return size;
 	size = add_size(size, mul_size(pool_slots(), sizeof(SaSlot)));
 	size = add_size(size, mul_size(pool_slots() + 1, BLCKSZ));
-	size = add_size(size, mul_size(2, bits_size()));
+	size = add_size(size, mul_size(3, bits_size()));
 	size = add_size(size, mul_size(bucket_count(), sizeof(int)));
-	return add_size(size, 5 * PG_CACHE_LINE_SIZE);
+	size = add_size(size, mul_size(saProcCount(), sizeof(Waiter)));
+	return add_size(size, 7 * PG_CACHE_LINE_SIZE);
 }
 
 static void
 init_control(void)
 {
 	memset(shared, 0, sizeof(PoolShared));
-	pg_atomic_write_u64(&shared->admitted, pool_slots());
+	pg_atomic_write_u32(&shared->available, pool_slots());
+	dlist_init(&shared->line);
+	SpinLockInit(&shared->line_mutex);
 	for (int i = 0; i < WAIT_QUEUES; i++)
 	{
 		ConditionVariableInit(&shared->turn[i]);
@@ -207,6 +285,7 @@ init_control(void)
 	{
 		pg_atomic_init_u64(&free_bits[word], ~UINT64CONST(0));
 		pg_atomic_init_u64(&queued_bits[word], 0);
+		pg_atomic_init_u64(&held_bits[word], 0);
 	}
 }
 
@@ -230,6 +309,8 @@ sa_pool_shmem_init(void)
 	pages = (char *) TYPEALIGN(BLCKSZ, raw);
 	free_bits = ShmemInitStruct("smgr_atomic pool free", bits_size(), &found);
 	queued_bits = ShmemInitStruct("smgr_atomic pool queued", bits_size(), &found);
+	held_bits = ShmemInitStruct("smgr_atomic pool held", bits_size(), &found);
+	waiters = ShmemInitStruct("smgr_atomic pool waiters", saProcCount() * sizeof(Waiter), &found);
 	locks = GetNamedLWLockTranche(SA_POOL_LOCKS);
 	buckets = ShmemInitStruct("smgr_atomic pool buckets", bucket_count() * sizeof(int), &found);
 	if (found)
@@ -271,23 +352,18 @@ takes_pages(void)
 	return pg_atomic_read_u32(&shared->accepting) != 0 && pg_atomic_read_u32(&shared->proven) != 0;
 }
 
-/*
- * Slots that are taken, and those who wait for one.  "admitted" is read first:
- * the answer may then be too high, never too low.
- */
-static uint64
-slots_wanted(void)
+/* Slots that are taken. */
+static uint32
+slots_used(void)
 {
-	uint64		admitted = pg_atomic_read_u64(&shared->admitted);
-
-	pg_read_barrier();
-	return pg_atomic_read_u64(&shared->tickets) + pool_slots() - admitted;
+	return pool_slots() - pg_atomic_read_u32(&shared->available);
 }
 
+/* For readers and drains, see above; costs no lock. */
 static bool
 is_empty(void)
 {
-	return shared == NULL || pool_slots() == 0 || slots_wanted() == 0;
+	return shared == NULL || pool_slots() == 0 || slots_used() == 0;
 }
 
 SaSlot *
@@ -355,7 +431,7 @@ clear_bit(pg_atomic_uint64 *bits, int slot)
 	return (pg_atomic_fetch_and_u64(&bits[slot / 64], ~mask) & mask) != 0;
 }
 
-/* Take a free slot.  There is one for whoever has been admitted. */
+/* Take a free slot.  There is one for whoever was granted one. */
 static int
 take_free_slot(void)
 {
@@ -380,24 +456,65 @@ take_free_slot(void)
 }
 
 /*
- * So many slots were freed: admit as many tickets, and wake those among them
- * that wait.  Who draws a ticket just now looks at "admitted" after that.
+ * So many slots were freed: grant them to those who are first in line, and wake
+ * these; what is left is available to anybody.
  */
 static void
-admit(int count)
+grant(int count)
 {
-	uint64		first = pg_atomic_fetch_add_u64(&shared->admitted, count);
-	uint64		end = Min(first + count, pg_atomic_read_u64(&shared->tickets));
+	uint32		queues = 0;		/* as bits */
 
-	for (uint64 ticket = first; ticket < end; ticket++)
-		ConditionVariableBroadcast(&shared->turn[ticket % WAIT_QUEUES]);
+	StaticAssertStmt(WAIT_QUEUES == 32, "a queue is a bit");
+	SpinLockAcquire(&shared->line_mutex);
+	for (; count > 0 && !dlist_is_empty(&shared->line); count--)
+	{
+		Waiter	   *first = dlist_container(Waiter, node, dlist_pop_head_node(&shared->line));
+
+		first->granted = true;
+		queues |= 1U << ((first - waiters) % WAIT_QUEUES);
+	}
+	pg_atomic_write_u32(&shared->available, pg_atomic_read_u32(&shared->available) + count);
+	SpinLockRelease(&shared->line_mutex);
+	for (; queues != 0; queues &= queues - 1)
+		ConditionVariableBroadcast(&shared->turn[pg_rightmost_one_pos32(queues)]);
+}
+
+/* Take an available slot, else stand in line.  Returns whether there was one. */
+static bool
+stand_in_line(Waiter *waiter)
+{
+	uint32		available;
+
+	SpinLockAcquire(&shared->line_mutex);
+	available = pg_atomic_read_u32(&shared->available);
+	waiter->granted = available > 0;
+	if (available > 0)
+		pg_atomic_write_u32(&shared->available, available - 1);
+	else
+		dlist_push_tail(&shared->line, &waiter->node);
+	SpinLockRelease(&shared->line_mutex);
+	return available > 0;
+}
+
+/* Leave the line; false if a slot was granted meanwhile. */
+static bool
+leave_line(Waiter *waiter)
+{
+	bool		granted;
+
+	SpinLockAcquire(&shared->line_mutex);
+	granted = waiter->granted;
+	if (!granted)
+		dlist_delete(&waiter->node);
+	SpinLockRelease(&shared->line_mutex);
+	return !granted;
 }
 
 static void
 give_back_slot(int slot)
 {
 	set_bit(free_bits, slot);
-	admit(1);
+	grant(1);
 }
 
 /*
@@ -437,8 +554,8 @@ wake_pages(void)
 bool
 sa_pool_has_many(void)
 {
-	return slots_wanted() >= pg_atomic_read_u32(&shared->in_flight) + wake_pages() ||
-		pg_atomic_read_u32(&shared->hurry) != 0;
+	return slots_used() >= pg_atomic_read_u32(&shared->in_flight) +
+		pg_atomic_read_u32(&shared->refused) + wake_pages() || pg_atomic_read_u32(&shared->hurry) != 0;
 }
 
 /*
@@ -450,11 +567,17 @@ sa_pool_has_many(void)
 static void
 page_was_queued(void)
 {
-	bool		many = slots_wanted() % wake_pages() == 0;
+	bool		many = slots_used() % wake_pages() == 0;
 
 	pg_memory_barrier();
 	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
 		wake_writer(many);
+}
+
+static ConditionVariable *
+turn_of(const Waiter *waiter)
+{
+	return &shared->turn[(waiter - waiters) % WAIT_QUEUES];
 }
 
 static int
@@ -464,9 +587,55 @@ running_writers(void)
 }
 
 /*
+ * Who helps itself may sleep while pages are being moved around by another that
+ * does; if they come back to the queue, one of those in line must look again.
+ * Those who wait for these very pages are told by whoever moves them.
+ */
+static void
+wake_first_in_line(void)
+{
+	ConditionVariable *cv = NULL;
+
+	if (running_writers() > 0)
+		return;
+	SpinLockAcquire(&shared->line_mutex);
+	if (!dlist_is_empty(&shared->line))
+		cv = turn_of(dlist_container(Waiter, node, dlist_head_node(&shared->line)));
+	SpinLockRelease(&shared->line_mutex);
+	if (cv != NULL)
+		ConditionVariableBroadcast(cv);
+}
+
+/* Are there pages that found no space, and is it time to try them again? */
+static bool
+space_retry_due(void)
+{
+	int64		left;
+
+	if (pg_atomic_read_u32(&shared->refused) == 0)
+		return false;
+	left = (int64) pg_atomic_read_u64(&shared->space_retry) - GetCurrentTimestamp();
+	return left <= 0 || left > SPACE_RETRY_US;	/* the latter: the clock was set back */
+}
+
+static long
+wait_ms(void)
+{
+	if (AmCheckpointerProcess())
+		return CHECKPOINTER_WAIT_MS;
+	return pg_atomic_read_u32(&shared->refused) > 0 ? SPACE_RETRY_US / 1000 : WAIT_MS;
+}
+
+/*
  * Sleep for a while, until woken; or, if pages are queued and no writer is
  * running, write a batch here.  The caller has prepared to sleep on cv, and
  * looks afterwards whether what it waits for has come.
+ *
+ * The checkpointer takes sync requests meanwhile, as it does between the files
+ * that it syncs and the pages that it writes, and where sync.c loops over what
+ * calls us (it allows that at each of its calls); else backends would find the
+ * queue full, and have to sync files themselves.  They forward requests with
+ * a buffer's content lock held, as the checkpointer may have here.
  *
  * In a critical section (sa_pool_discard()) only pages in flight are waited
  * for, so there is somebody who writes them.
@@ -474,37 +643,74 @@ running_writers(void)
 static void
 wait_on(ConditionVariable *cv)
 {
+	if (AmCheckpointerProcess() && CritSectionCount == 0)
+		AbsorbSyncRequests();
 	if (running_writers() == 0 && CritSectionCount == 0 && sa_pool_has_queued())
 	{
+		bool		helped;
+
 		ConditionVariableCancelSleep();
-		sa_writer_help();
+		helped = sa_writer_help();
 		CHECK_FOR_INTERRUPTS();
 		ConditionVariablePrepareToSleep(cv);
-		return;
+		if (helped)
+			return;
 	}
 	pg_atomic_write_u32(&shared->hurry, 1);
 	wake_writer(true);
-	(void) ConditionVariableTimedSleep(cv, WAIT_MS, wait_event_pool);
+	(void) ConditionVariableTimedSleep(cv, wait_ms(), wait_event_pool);
 }
 
-/* Draw a ticket, wait until it is admitted, take a slot.  Interrupts are held. */
 static int
-get_free_slot(uint64 *number)
+space_of(const SaPageKey *key)
 {
-	uint64		ticket = pg_atomic_fetch_add_u64(&shared->tickets, 1);
+	return saTablespace(key->rel) % SPACES;
+}
 
-	if (pg_atomic_read_u64(&shared->admitted) <= ticket)
+/* Has the tablespace no space, and half of the pool already? */
+static bool
+has_its_share(const SaPageKey *key)
+{
+	return pg_atomic_read_u32(&shared->refused_of[space_of(key)]) > 0 &&
+		pg_atomic_read_u32(&shared->pages_of[space_of(key)]) >= pool_slots() / 2;
+}
+
+/* Why a caller should not wait for a slot any longer; SA_TAKEN = it should. */
+static SaHanded
+reason_to_leave(const SaPageKey *key, int patience)
+{
+	if ((patience & SA_CANCELLABLE) != 0 && (QueryCancelPending || ProcDiePending))
+		return SA_INTERRUPTED;
+	if ((patience & SA_PATIENT) == 0 &&
+		(has_its_share(key) || pg_atomic_read_u32(&shared->refused) >= pool_slots()))
+		return SA_NO_SPACE;
+	return SA_TAKEN;
+}
+
+/*
+ * Get a slot, in order; or none, and say why.  Interrupts are held.
+ */
+static SaHanded
+get_free_slot(const SaPageKey *key, int patience, int *slot)
+{
+	Waiter	   *waiter = &waiters[saMyProcNumber()];
+	SaHanded	leave = SA_TAKEN;
+
+	if (!stand_in_line(waiter))
 	{
-		ConditionVariable *cv = &shared->turn[ticket % WAIT_QUEUES];
+		ConditionVariable *cv = turn_of(waiter);
 
 		pg_atomic_fetch_add_u64(&shared->waits, 1);
 		ConditionVariablePrepareToSleep(cv);
-		while (pg_atomic_read_u64(&shared->admitted) <= ticket)
+		while (!*(volatile bool *) &waiter->granted &&
+			   (leave = reason_to_leave(key, patience)) == SA_TAKEN)
 			wait_on(cv);
 		ConditionVariableCancelSleep();
+		if (leave != SA_TAKEN && leave_line(waiter))
+			return leave;
 	}
-	*number = ticket;
-	return take_free_slot();
+	*slot = take_free_slot();
+	return SA_TAKEN;
 }
 
 /* A page that somebody has seen in a slot. */
@@ -513,31 +719,41 @@ typedef struct Seen
 	int			slot;
 	uint64		number;
 	uint32		hash;			/* of its key */
+	uint32		refusals;		/* so far */
 } Seen;
 
-/* Is it still there?  If so its end will be announced. */
+/* What is waited for. */
+typedef enum Until
+{
+	UNTIL_GONE,
+	UNTIL_NOT_IN_FLIGHT,		/* or gone */
+	UNTIL_REFUSED				/* once more than when it was seen, or gone */
+} Until;
+
+/* Is it still to come?  If so the end of the page or of its write will be announced. */
 static bool
-await(const Seen *page)
+await(const Seen *page, Until until)
 {
 	SaSlot	   *slot = &slots[page->slot];
-	bool		there;
+	bool		waits;
 
 	LWLockAcquire(lock_of(page->hash), LW_EXCLUSIVE);
-	there = pg_atomic_read_u64(&slot->number) == page->number;
-	if (there)
+	waits = pg_atomic_read_u64(&slot->number) == page->number &&
+		!(until == UNTIL_NOT_IN_FLIGHT && slot->state != SA_SLOT_IN_FLIGHT) &&
+		!(until == UNTIL_REFUSED && slot->refusals != page->refusals);
+	if (waits)
 		slot->awaited = true;
 	LWLockRelease(lock_of(page->hash));
-	return there;
+	return waits;
 }
 
-/* Wait until a page has left its slot. */
 static void
-wait_for_page(const Seen *page)
+wait_for_page(const Seen *page, Until until)
 {
 	ConditionVariable *cv = &shared->done[page->slot % WAIT_QUEUES];
 
 	ConditionVariablePrepareToSleep(cv);
-	while (await(page))
+	while (await(page, until))
 		wait_on(cv);
 	ConditionVariableCancelSleep();
 }
@@ -567,13 +783,15 @@ place(const SaPageKey *key, uint32 hash, const void *page, int slot, uint64 numb
 	}
 	else if (old >= 0)
 	{
-		*busy = (Seen) {old, pg_atomic_read_u64(&slots[old].number), hash};
+		*busy = (Seen) {.slot = old, .number = pg_atomic_read_u64(&slots[old].number), .hash = hash};
 		result = PLACED_BUSY;
 	}
 	else if (slot >= 0)
 	{
 		slots[slot].key = *key;
 		slots[slot].state = SA_SLOT_QUEUED;
+		slots[slot].refusals = 0;
+		pg_atomic_fetch_add_u32(&shared->pages_of[space_of(key)], 1);
 		slots[slot].next = *chain_of(hash);
 		*chain_of(hash) = slot;
 		memcpy(sa_pool_page(slot), page, BLCKSZ);
@@ -586,65 +804,84 @@ place(const SaPageKey *key, uint32 hash, const void *page, int slot, uint64 numb
 	return result;
 }
 
-/* Put a page into a slot of its own, or over an older image. */
-static Placed
-put_page(const SaPageKey *key, const void *page)
+/* Replace the image of a page that is here, once it is not in flight; false if it is not here. */
+static bool
+combine(const SaPageKey *key, uint32 hash, const void *page)
 {
-	uint32		hash = hash_of(key);
-	uint64		number;
-	int			slot;
 	Seen		busy;
 	Placed		placed;
 
-	/* a page that is here already need not wait for a slot */
-	if (slots_wanted() >= pool_slots() &&
-		place(key, hash, page, -1, NO_NUMBER, &busy) == PLACED_COMBINED)
-		return PLACED_COMBINED;
+	while ((placed = place(key, hash, page, -1, NO_NUMBER, &busy)) == PLACED_BUSY)
+		wait_for_page(&busy, UNTIL_NOT_IN_FLIGHT);
+	return placed == PLACED_COMBINED;
+}
 
-	slot = get_free_slot(&number);
-	while ((placed = place(key, hash, page, slot, number, &busy)) == PLACED_BUSY)
-		wait_for_page(&busy);
-	if (placed == PLACED_COMBINED)
+/* Put a page into a slot of its own, or over an older image. */
+static SaHanded
+put_page(const SaPageKey *key, const void *page, int patience, Placed *placed)
+{
+	uint32		hash = hash_of(key);
+	SaHanded	handed;
+	uint64		number;
+	int			slot;
+	Seen		busy;
+
+	/* a page that is here already need not wait for a slot */
+	*placed = PLACED_COMBINED;
+	if (pg_atomic_read_u32(&shared->available) == 0 || has_its_share(key))
+	{
+		if (combine(key, hash, page))
+			return SA_TAKEN;
+		if ((handed = reason_to_leave(key, patience)) != SA_TAKEN)
+			return handed;
+	}
+	if ((handed = get_free_slot(key, patience, &slot)) != SA_TAKEN)
+		return handed;
+	number = pg_atomic_fetch_add_u64(&shared->numbers, 1);
+	while ((*placed = place(key, hash, page, slot, number, &busy)) == PLACED_BUSY)
+		wait_for_page(&busy, UNTIL_NOT_IN_FLIGHT);
+	if (*placed == PLACED_COMBINED)
 		give_back_slot(slot);
-	return placed;
+	return SA_TAKEN;
 }
 
 /*
- * Hand over a page.  Returns false if the pool takes none; the caller then
- * settles the block and writes it.  Waits while the pool is full or the block
- * is in flight, with interrupts held, as for a write that the kernel does not
- * finish.  Any process; does not allocate; raises no error.
+ * Does the pool take pages?  If not, the caller settles the block and writes
+ * the page.  A caller with interrupts held may rely on it until they are resumed.
  */
 bool
-sa_pool_accept(const SaPageKey *key, const void *page)
+sa_pool_takes_pages(void)
 {
-	bool		accepting;
-
-	HOLD_INTERRUPTS();
-	accepting = takes_pages();
-	if (accepting)
-		sa_pool_put(key, page);
-	RESUME_INTERRUPTS();
-	return accepting;
+	return takes_pages();
 }
 
 /*
- * Hand over a page even if the pool takes none: for pages that no other way
- * may take.  The caller then waits for it.
+ * Hand over a page, also where the pool takes none (then the caller waits for
+ * it).  Waits, with interrupts held, while the pool is full or the block is in
+ * flight, as for a write that the kernel does not finish.
+ *
+ * patience is a set of SA_PATIENT, SA_CANCELLABLE.  If the result is not
+ * SA_TAKEN the pool has no page of this block, unless the caller is not the only
+ * one who hands it over.  Any process; does not allocate; raises no error.
  */
-void
-sa_pool_put(const SaPageKey *key, const void *page)
+SaHanded
+sa_pool_put(const SaPageKey *key, const void *page, int patience)
 {
+	SaHanded	handed;
 	Placed		placed;
 
 	HOLD_INTERRUPTS();
-	placed = put_page(key, page);
-	pg_atomic_fetch_add_u64(&shared->accepted, 1);
-	if (placed == PLACED_COMBINED)
-		pg_atomic_fetch_add_u64(&shared->combined, 1);
-	else
-		page_was_queued();
+	handed = put_page(key, page, patience, &placed);
+	if (handed == SA_TAKEN)
+	{
+		pg_atomic_fetch_add_u64(&shared->accepted, 1);
+		if (placed == PLACED_COMBINED)
+			pg_atomic_fetch_add_u64(&shared->combined, 1);
+		else
+			page_was_queued();
+	}
 	RESUME_INTERRUPTS();
+	return handed;
 }
 
 /* Read a page if it is here.  Any process. */
@@ -657,6 +894,8 @@ sa_pool_read(const SaPageKey *key, void *page)
 	if (is_empty())
 		return false;
 	hash = hash_of(key);
+	if (*(volatile int *) chain_of(hash) < 0)
+		return false;			/* without the lock: see "Reading" above */
 	LWLockAcquire(lock_of(hash), LW_SHARED);
 	slot = lookup(key, hash);
 	if (slot >= 0)
@@ -668,22 +907,43 @@ sa_pool_read(const SaPageKey *key, void *page)
 	return true;
 }
 
-/* Wait until the page that is in the pool for a block now has left it. */
-void
+/* Have a page that is held tried at once. */
+static void
+try_again(int slot)
+{
+	if (!clear_bit(held_bits, slot))
+		return;
+	set_bit(queued_bits, slot);
+	wake_writer(true);
+}
+
+/*
+ * Wait until the page that is in the pool for a block now has left it.  Returns
+ * false if it cannot for want of space: that was tried since.
+ */
+bool
 sa_pool_settle_block(const SaPageKey *key)
 {
 	Seen		page = {.slot = -1};
 
 	if (is_empty())
-		return;
+		return true;
 	page.hash = hash_of(key);
+	if (*(volatile int *) chain_of(page.hash) < 0)
+		return true;			/* without the lock: see "Reading" above */
 	LWLockAcquire(lock_of(page.hash), LW_SHARED);
 	page.slot = lookup(key, page.hash);
 	if (page.slot >= 0)
+	{
 		page.number = pg_atomic_read_u64(&slots[page.slot].number);
+		page.refusals = slots[page.slot].refusals;
+	}
 	LWLockRelease(lock_of(page.hash));
-	if (page.slot >= 0)
-		wait_for_page(&page);
+	if (page.slot < 0)
+		return true;
+	try_again(page.slot);
+	wait_for_page(&page, UNTIL_REFUSED);
+	return !await(&page, UNTIL_GONE);
 }
 
 /* What a sweep over the pool is about. */
@@ -742,11 +1002,11 @@ drain(Range *range)
 	if (is_empty())
 		return;
 	pg_memory_barrier();
-	range->before = pg_atomic_read_u64(&shared->tickets);
+	range->before = pg_atomic_read_u64(&shared->numbers);
 	for (int slot = 0; slot < pool_slots(); slot++)
 	{
 		if (see_page(range, slot, &page))
-			wait_for_page(&page);
+			wait_for_page(&page, UNTIL_GONE);
 	}
 }
 
@@ -813,6 +1073,13 @@ remove_page(int slot)
 		link = &slots[*link].next;
 	*link = header->next;
 	header->state = SA_SLOT_FREE;
+	pg_atomic_fetch_sub_u32(&shared->pages_of[space_of(&header->key)], 1);
+	if (header->refusals > 0)
+	{
+		pg_atomic_fetch_sub_u32(&shared->refused_of[space_of(&header->key)], 1);
+		pg_atomic_fetch_sub_u32(&shared->refused, 1);
+		pg_atomic_write_u64(&shared->space_retry, 0);	/* others may go too */
+	}
 	pg_atomic_write_u64(&header->number, NO_NUMBER);
 	awaited = header->awaited;
 	header->awaited = false;
@@ -822,17 +1089,43 @@ remove_page(int slot)
 }
 
 /*
- * Discard a page if it is queued.  The slot may have got another page since the
- * caller looked; owning the queued bit makes it stand still.
+ * A page is to be claimed again, or is held; whoever waited for it to land or may
+ * write it looks again.
+ */
+static void
+queue_again(int slot, pg_atomic_uint64 *bits)
+{
+	uint32		hash = hash_of(&slots[slot].key);
+	bool		awaited;
+
+	LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
+	slots[slot].state = SA_SLOT_QUEUED;
+	awaited = slots[slot].awaited;
+	set_bit(bits, slot);
+	LWLockRelease(lock_of(hash));
+	if (awaited)
+		ConditionVariableBroadcast(&shared->done[slot % WAIT_QUEUES]);
+	wake_first_in_line();
+}
+
+/*
+ * Discard a page if it is queued or held.  The slot may have got another page
+ * since the caller looked; owning its bit makes it stand still.
  */
 static bool
 discard_page(const Seen *page)
 {
-	if (!clear_bit(queued_bits, page->slot))
-		return false;
+	pg_atomic_uint64 *bits = queued_bits;
+
+	if (!clear_bit(bits, page->slot))
+	{
+		bits = held_bits;
+		if (!clear_bit(bits, page->slot))
+			return false;
+	}
 	if (pg_atomic_read_u64(&slots[page->slot].number) != page->number)
 	{
-		set_bit(queued_bits, page->slot);
+		queue_again(page->slot, bits);
 		wake_writer(true);
 		return true;
 	}
@@ -844,7 +1137,7 @@ discard_page(const Seen *page)
 
 /*
  * Discard a page, or wait until it is written if that is under way.  A write
- * that fails for want of space comes back to the queue, and is discarded then:
+ * that fails for want of space comes back and is held, and is discarded then:
  * what is being dropped may be what fills the disk.
  */
 static void
@@ -855,7 +1148,7 @@ get_rid_of(const Seen *page)
 	if (discard_page(page))
 		return;
 	ConditionVariablePrepareToSleep(cv);
-	while (await(page) && !discard_page(page))
+	while (await(page, UNTIL_GONE) && !discard_page(page))
 		wait_on(cv);
 	ConditionVariableCancelSleep();
 }
@@ -884,24 +1177,61 @@ sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 	forget_files();
 }
 
-bool
-sa_pool_has_queued(void)
+static bool
+any_bit(pg_atomic_uint64 *bits)
 {
 	for (int word = 0; word < pool_words(); word++)
 	{
-		if (pg_atomic_read_u64(&queued_bits[word]) != 0)
+		if (pg_atomic_read_u64(&bits[word]) != 0)
 			return true;
 	}
 	return false;
 }
 
-/*
- * Claim up to max queued slots for writing; returns how many.  Their images
- * are frozen until sa_pool_complete() or sa_pool_requeue(), which must follow
- * whatever happens.
- */
-int
-sa_pool_claim(int *claimed, int max)
+/* Is there something to claim? */
+bool
+sa_pool_has_queued(void)
+{
+	return any_bit(queued_bits) || (space_retry_due() && any_bit(held_bits));
+}
+
+/* Is there, and should a writer that was about to nap rather see to it now? */
+bool
+sa_pool_is_urgent(void)
+{
+	return sa_pool_has_many() && sa_pool_has_queued();
+}
+
+/* Are there pages that have to be tried again in time? */
+bool
+sa_pool_lacks_space(void)
+{
+	return pg_atomic_read_u32(&shared->refused) > 0;
+}
+
+/* Claim some pages that are held, in turn. */
+static int
+claim_held(int *claimed, int max)
+{
+	uint32		hand = pg_atomic_read_u32(&shared->held_hand);
+	int			count = 0;
+
+	for (int i = 0; i < pool_slots() && count < max; i++)
+	{
+		int			slot = (hand + i) % pool_slots();
+		uint64		bits = pg_atomic_read_u64(&held_bits[slot / 64]);
+
+		if ((bits & (UINT64CONST(1) << (slot % 64))) != 0 && clear_bit(held_bits, slot))
+			claimed[count++] = slot;
+		if (count == max)
+			pg_atomic_write_u32(&shared->held_hand, slot + 1);
+	}
+	return count;
+}
+
+/* Claim queued pages, word by word. */
+static int
+claim_queued(int *claimed, int max)
 {
 	uint32		start = pg_atomic_read_u32(&shared->hand);
 	int			count = 0;
@@ -920,6 +1250,26 @@ sa_pool_claim(int *claimed, int max)
 		}
 		pg_atomic_write_u32(&shared->hand, word);
 	}
+	return count;
+}
+
+/*
+ * Claim up to max slots for writing; returns how many.  Their images are
+ * frozen until sa_pool_complete(), sa_pool_requeue() or sa_pool_hold(), one of
+ * which must follow whatever happens.
+ */
+int
+sa_pool_claim(int *claimed, int max)
+{
+	uint32		hurried = pg_atomic_exchange_u32(&shared->hurry, 0);
+	int			count = 0;
+
+	if (space_retry_due())
+	{
+		pg_atomic_write_u64(&shared->space_retry, GetCurrentTimestamp() + SPACE_RETRY_US);
+		count = claim_held(claimed, Min(max, SPACE_RETRY_PAGES));
+	}
+	count += claim_queued(claimed + count, max - count);
 	for (int i = 0; i < count; i++)
 	{
 		SaSlot	   *slot = &slots[claimed[i]];
@@ -930,8 +1280,13 @@ sa_pool_claim(int *claimed, int max)
 		LWLockRelease(lock_of(hash));
 	}
 	pg_atomic_fetch_add_u32(&shared->in_flight, count);
-	if (count < max)
-		pg_atomic_write_u32(&shared->hurry, 0); /* all that was waited for is claimed */
+
+	/*
+	 * Who hurries us from the exchange on is heard at the next claim; who did
+	 * before may wait for a page that was not claimed.
+	 */
+	if (count == max && hurried != 0)
+		pg_atomic_write_u32(&shared->hurry, 1);
 	return count;
 }
 
@@ -946,7 +1301,7 @@ sa_pool_complete(const int *done, int count)
 	}
 	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
 	pg_atomic_fetch_add_u64(&shared->written, count);
-	admit(count);
+	grant(count);
 }
 
 /* Their writes could not be done yet: queue them again. */
@@ -954,20 +1309,40 @@ void
 sa_pool_requeue(const int *failed, int count)
 {
 	for (int i = 0; i < count; i++)
-	{
-		SaSlot	   *slot = &slots[failed[i]];
-		uint32		hash = hash_of(&slot->key);
-		bool		awaited;
+		queue_again(failed[i], queued_bits);
+	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
+}
 
-		LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
-		slot->state = SA_SLOT_QUEUED;
-		awaited = slot->awaited;
-		set_bit(queued_bits, failed[i]);
-		LWLockRelease(lock_of(hash));
-		if (awaited)
-			ConditionVariableBroadcast(&shared->done[failed[i] % WAIT_QUEUES]);
+/* One of them found no space. */
+static void
+note_refusal(int slot)
+{
+	SaPageKey  *key = &slots[slot].key;
+	uint32		hash = hash_of(key);
+
+	LWLockAcquire(lock_of(hash), LW_EXCLUSIVE);
+	if (slots[slot].refusals++ == 0)
+	{
+		pg_atomic_fetch_add_u32(&shared->refused_of[space_of(key)], 1);
+		pg_atomic_fetch_add_u32(&shared->refused, 1);
+	}
+	LWLockRelease(lock_of(hash));
+}
+
+/* Their writes found no space: hold them.  If nothing can move now, those in line are told. */
+void
+sa_pool_hold(const int *failed, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		note_refusal(failed[i]);
+		queue_again(failed[i], held_bits);
 	}
 	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
+	if (pg_atomic_read_u32(&shared->refused) < pool_slots())
+		return;
+	for (int i = 0; i < WAIT_QUEUES; i++)
+		ConditionVariableBroadcast(&shared->turn[i]);
 }
 
 /* Count one write request of some pages. */
@@ -1022,6 +1397,10 @@ sa_pool_writer_leave(int number)
 		ConditionVariableBroadcast(&shared->turn[i]);
 		ConditionVariableBroadcast(&shared->done[i]);
 	}
+
+	/* others that sleep have counted on this one */
+	if (sa_pool_has_queued())
+		wake_writer(true);
 }
 
 /*
@@ -1072,7 +1451,8 @@ sa_pool_status(SaPoolStatus *status)
 
 	memset(status, 0, sizeof(*status));
 	status->slots = pool_slots();
-	status->used = pool_slots() == 0 ? 0 : (int) Min(slots_wanted(), pool_slots());
+	status->used = pool_slots() == 0 ? 0 : (int) slots_used();
+	status->no_space = pg_atomic_read_u32(&shared->refused);
 	status->in_flight = pg_atomic_read_u32(&shared->in_flight);
 	status->accepting = takes_pages();
 	SpinLockAcquire(&shared->mutex);

@@ -40,7 +40,19 @@ typedef struct SaSlot
 	SaSlotState state;
 	int			next;			/* in its chain of the table, -1 = last */
 	bool		awaited;		/* somebody waits for the page's end */
+	uint32		refusals;		/* so often it found no space */
 } SaSlot;
+
+/* What became of a page that was handed over. */
+typedef enum SaHanded
+{
+	SA_TAKEN = 0,
+	SA_NO_SPACE,				/* pages that find no space take up too much of the pool */
+	SA_INTERRUPTED				/* the caller was cancelled */
+} SaHanded;
+
+#define SA_PATIENT		0x01	/* wait for a slot as long as it takes */
+#define SA_CANCELLABLE	0x02	/* unless cancelled: the caller held no interrupts */
 
 /*
  * How a writer rests.  A short nap lets adjacent pages gather and spares
@@ -59,6 +71,7 @@ typedef struct SaPoolStatus
 	int			slots;
 	int			used;
 	int			in_flight;
+	int			no_space;		/* pages that found no space, and are tried again */
 	int			writers;		/* running */
 	bool		accepting;
 	bool		io_uring;		/* writers have it */
@@ -82,10 +95,10 @@ extern void sa_pool_is_proven(void);
 extern void sa_pool_status(SaPoolStatus *status);
 
 /* for those who hand over and read pages */
-extern bool sa_pool_accept(const SaPageKey *key, const void *page);
-extern void sa_pool_put(const SaPageKey *key, const void *page);
+extern bool sa_pool_takes_pages(void);
+extern SaHanded sa_pool_put(const SaPageKey *key, const void *page, int patience);
 extern bool sa_pool_read(const SaPageKey *key, void *page);
-extern void sa_pool_settle_block(const SaPageKey *key);
+extern bool sa_pool_settle_block(const SaPageKey *key);
 extern void sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno);
 extern void sa_pool_drain_all(void);
 extern void sa_pool_let_go(void);
@@ -97,6 +110,7 @@ extern SaSlot *sa_pool_slot(int slot);
 extern char *sa_pool_page(int slot);
 extern void sa_pool_complete(const int *slots, int count);
 extern void sa_pool_requeue(const int *slots, int count);
+extern void sa_pool_hold(const int *slots, int count);
 extern uint64 sa_pool_forget_generation(void);
 extern void sa_pool_count_write(int pages, uint64 latency_us, bool by_writer);
 extern int	sa_pool_writer_enter(Latch *latch);
@@ -104,6 +118,8 @@ extern void sa_pool_writer_leave(int number);
 extern void sa_pool_writer_rests(int number, SaRest rest);
 extern bool sa_pool_has_queued(void);
 extern bool sa_pool_has_many(void);
+extern bool sa_pool_is_urgent(void);
+extern bool sa_pool_lacks_space(void);
 extern void sa_pool_report_io(bool io_uring, int error);
 
 #define SA_ANY_FORK InvalidForkNumber

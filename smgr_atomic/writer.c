@@ -14,13 +14,23 @@
  * (sa_writer_help).
  *
  * Errors come when the one who handed the page over has gone:
- *	  EAGAIN, EINTR			the request is made again, after a pause if often
- *	  ENOSPC, EDQUOT		the pages are queued again, with a WARNING, until
- *							there is space (copy-on-write needs it)
+ *	  EAGAIN, EINTR,		the request is made again, after a pause if often
+ *	  ENOMEM
+ *	  ENOSPC, EDQUOT		the pages are held by the pool, with a WARNING, and
+ *							tried again, one by one, until there is space
+ *							(copy-on-write needs it); others go on
  *	  EINVAL on a large		the file's pages are written one by one; not all of
  *	  request				it need be placed so that the device can do it
  *	  anything else			PANIC, as for a failed fsync: the page is in no
  *							buffer any more, only WAL has it
+ * and when a file is opened:
+ *	  EMFILE, ENFILE,		this process's other files are closed, then it is
+ *	  ENOMEM, EINTR, EAGAIN	tried again after a pause, with a WARNING
+ *	  anything else			PANIC
+ *
+ * Memory: what a process needs is allocated before it claims anything, without
+ * error; a process that gets none does not help (others, or a later attempt,
+ * will).  After that nothing is allocated but for messages.
  *
  * Descriptors: at most FILES at a time, opened by path for the method in force
  * (and written by that method as long as they are open), closed
@@ -62,14 +72,15 @@
 #include "writer.h"
 
 #define FILES 64
+#define NOT_NOW (-1)			/* instead of a file's index */
 #define CLAIM_MAX 256
 #define MAX_DEPTH 256
 #define NAP_MS 20
 #define MAX_IDLE_NAPS 100
-#define NO_SPACE_PAUSE_US 200000
 #define QUICK_RETRIES 256
 #define RETRY_PAUSE_US 10000
-#define NO_SPACE_WARNING_MS 10000
+#define OPEN_PAUSE_US 100000
+#define WARNING_MS 10000		/* the same warning no more often than this */
 
 typedef struct WriterFile
 {
@@ -103,23 +114,54 @@ typedef struct Writer
 
 static Writer *me = NULL;
 
-static void
+/* False, with nothing done, if there is not enough memory. */
+static bool
 create_writer(bool is_writer, int depth)
 {
-	char	   *staging;
+	MemoryContext context = TopMemoryContext;
+	const int	flags = MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM;
+	Writer	   *writer = MemoryContextAllocExtended(context, sizeof(Writer), flags);
+	SaRequest  *requests = MemoryContextAllocExtended(context, depth * sizeof(SaRequest), flags);
+	SaRequest **idle = MemoryContextAllocExtended(context, depth * sizeof(SaRequest *), flags);
+	char	   *staging = MemoryContextAllocExtended(context, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ,
+													 MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
-	me = MemoryContextAllocZero(TopMemoryContext, sizeof(Writer));
-	me->is_writer = is_writer;
-	me->depth = depth;
-	me->requests = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest));
-	me->idle = MemoryContextAllocZero(TopMemoryContext, depth * sizeof(SaRequest *));
-	staging = MemoryContextAllocHuge(TopMemoryContext, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ);
+	if (writer == NULL || requests == NULL || idle == NULL || staging == NULL)
+	{
+		void	   *parts[] = {writer, requests, idle, staging};
+
+		for (int i = 0; i < lengthof(parts); i++)
+		{
+			if (parts[i] != NULL)
+				pfree(parts[i]);
+		}
+		return false;
+	}
+	writer->is_writer = is_writer;
+	writer->depth = depth;
+	writer->requests = requests;
+	writer->idle = idle;
 	staging = (char *) TYPEALIGN(BLCKSZ, staging);
 	for (int i = 0; i < depth; i++)
 	{
-		me->requests[i].staging = staging + (Size) i * SA_REQUEST_PAGES * BLCKSZ;
-		me->idle[me->idle_count++] = &me->requests[i];
+		requests[i].staging = staging + (Size) i * SA_REQUEST_PAGES * BLCKSZ;
+		idle[writer->idle_count++] = &requests[i];
 	}
+	me = writer;
+	return true;
+}
+
+/* Has this kind of warning not been given for a while? */
+static bool
+warning_due(TimestampTz *last)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	int64		since = now - *last;
+
+	if (*last != 0 && since >= 0 && since < WARNING_MS * INT64CONST(1000))
+		return false;
+	*last = now;
+	return true;
 }
 
 static bool
@@ -140,6 +182,42 @@ close_files(void)
 	me->file_count = 0;
 }
 
+/* Is this for want of something that others will give back? */
+static bool
+will_pass(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR || error == EAGAIN;
+}
+
+/* A file could not be opened or asked (error, errno): it will be later, or PANIC. */
+static void
+open_failed(const char *path, BlockNumber block, int error)
+{
+	static TimestampTz last = 0;
+
+	if (will_pass(error) && !warning_due(&last))
+		return;
+	errno = error;
+	ereport(will_pass(error) ? WARNING : PANIC,
+			(errcode_for_file_access(),
+			 errmsg("could not open file \"%s\" (target block %u): %m", path, block),
+			 will_pass(error) ?
+			 errdetail("A page that was accepted for it waits in the write-behind pool; this is tried again.") :
+			 errdetail("A page that was accepted for it cannot be written.")));
+}
+
+static void
+refuse_storage(const char *path, BlockNumber block, const char *reason)
+{
+	ereport(PANIC,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("file \"%s\" is on storage where the page journal protects no pages (target block %u)",
+					path, block),
+			 errdetail("A page that was accepted for it was not written; WAL has it. In detail: %s.", reason),
+			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
+}
+
+/* Returns its index, or NOT_NOW. */
 static int
 open_file(const SaPageKey *key, int segno)
 {
@@ -170,19 +248,14 @@ open_file(const SaPageKey *key, int segno)
 		rc = sa_probe_limits(file->fd, &limits);
 	if (rc != 0)
 	{
-		errno = -rc;
-		ereport(PANIC,
-				(errcode_for_file_access(),
-				 errmsg("could not open file \"%s\" (target block %u): %m", file->path, key->block),
-				 errdetail("A page that was accepted for it cannot be written.")));
+		if (file->fd >= 0)
+			close(file->fd);
+		ReleaseExternalFD();
+		open_failed(file->path, key->block, -rc);
+		return NOT_NOW;
 	}
 	if (reason[0] != '\0')
-		ereport(PANIC,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("file \"%s\" is on storage where the page journal protects no pages (target block %u)",
-						file->path, key->block),
-				 errdetail("A page that was accepted for it was not written; WAL has it. In detail: %s.", reason),
-				 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
+		refuse_storage(file->path, key->block, reason);
 	if (file->method == SA_WRITE_DOUBLE)
 		file->unit_max = BLCKSZ;	/* the page cache gains nothing from larger ones */
 	else
@@ -190,7 +263,7 @@ open_file(const SaPageKey *key, int segno)
 	return me->file_count++;
 }
 
-/* Index of the open file for a page; -1 if there are too many open. */
+/* Index of the open file for a page; NOT_NOW if there are too many open, or it cannot be opened. */
 static int
 get_file(const SaPageKey *key)
 {
@@ -203,7 +276,7 @@ get_file(const SaPageKey *key)
 		if (file->segno == segno && file->fork == key->fork && saRelFileEquals(file->rel, key->rel))
 			return i;
 	}
-	return me->file_count < FILES ? open_file(key, segno) : -1;
+	return me->file_count < FILES ? open_file(key, segno) : NOT_NOW;
 }
 
 static int
@@ -228,18 +301,22 @@ adjacent(const SaPageKey *a, const SaPageKey *b, BlockNumber distance)
 
 /*
  * How many pages of the batch, from batch_next on, can leave as one request:
- * a power of two, adjacent, naturally aligned (so never across a segment).
+ * a power of two, adjacent, naturally aligned (so never across a segment).  A
+ * page that found no space goes alone: there may be space for one.
  */
 static int
 request_size(uint32 unit_max)
 {
-	const SaPageKey *first = &sa_pool_slot(me->batch[me->batch_next])->key;
+	const int  *batch = &me->batch[me->batch_next];
+	const SaPageKey *first = &sa_pool_slot(batch[0])->key;
 	int			left = me->batch_count - me->batch_next;
 	int			run = 1;
 	int			size = 1;
 
-	while (run < left && run < SA_REQUEST_PAGES &&
-		   adjacent(first, &sa_pool_slot(me->batch[me->batch_next + run])->key, run))
+	if (sa_pool_slot(batch[0])->refusals > 0)
+		return 1;
+	while (run < left && run < SA_REQUEST_PAGES && adjacent(first, &sa_pool_slot(batch[run])->key, run) &&
+		   sa_pool_slot(batch[run])->refusals == 0)
 		run++;
 	while (size * 2 <= run && size * 2 * BLCKSZ <= unit_max && first->block % (size * 2) == 0)
 		size *= 2;
@@ -248,7 +325,9 @@ request_size(uint32 unit_max)
 
 static void finish_requests(bool wait);
 
-/* Start the next request of the batch.  There is an idle one. */
+/*
+ * Start the next request of the batch, or ask for a pause.  There is an idle one.
+ */
 static void
 start_request(void)
 {
@@ -256,12 +335,17 @@ start_request(void)
 	SaRequest  *request;
 	int			file = get_file(key);
 
-	if (file < 0)
+	if (file == NOT_NOW)
 	{
 		while (under_way())
 			finish_requests(true);
 		close_files();
 		file = get_file(key);
+	}
+	if (file == NOT_NOW)
+	{
+		me->pause_us = OPEN_PAUSE_US;
+		return;
 	}
 
 	request = me->idle[--me->idle_count];
@@ -292,12 +376,9 @@ static void
 warn_no_space(const SaRequest *request)
 {
 	static TimestampTz last = 0;
-	TimestampTz now = GetCurrentTimestamp();
 
-	me->pause_us = NO_SPACE_PAUSE_US;
-	if (last != 0 && !TimestampDifferenceExceeds(last, now, NO_SPACE_WARNING_MS))
+	if (!warning_due(&last))
 		return;
-	last = now;
 	errno = request->error;
 	ereport(WARNING,
 			(errcode(ERRCODE_DISK_FULL),
@@ -341,6 +422,7 @@ settle(SaRequest *request)
 			break;
 		case EAGAIN:
 		case EINTR:
+		case ENOMEM:
 			sa_stats_retries(1);
 			if (++me->retries >= QUICK_RETRIES)
 				me->pause_us = RETRY_PAUSE_US;
@@ -350,7 +432,7 @@ settle(SaRequest *request)
 		case EDQUOT:
 			sa_stats_error();
 			warn_no_space(request);
-			sa_pool_requeue(request->slots, request->page_count);
+			sa_pool_hold(request->slots, request->page_count);
 			break;
 		case EINVAL:
 			if (request->page_count == 1)
@@ -493,18 +575,20 @@ write_batches(bool all)
 /*
  * Write one batch in the calling process, because no writer is running.  Any
  * process.  Only the checkpointer, which writes all that is left at shutdown,
- * goes deep.
+ * goes deep.  Raises no error; returns false if there is no memory for it.
  */
-void
+bool
 sa_writer_help(void)
 {
 	if (me == NULL)
 	{
-		create_writer(false, AmCheckpointerProcess() ? sa_io_depth : 1);
+		if (!(AmCheckpointerProcess() && create_writer(false, sa_io_depth)) && !create_writer(false, 1))
+			return false;
 		(void) sa_place_open(me->depth, sa_io_uring && me->depth > 1);
 	}
 	write_batches(false);
 	close_files();
+	return true;
 }
 
 /* Register the workers.  From _PG_init() in shared_preload_libraries. */
@@ -543,8 +627,9 @@ open_place(void)
 
 /*
  * Nap, or sleep until woken.  Pages that are queued during a nap wait for its
- * end, unless they are many or somebody waits for one.  A writer that sleeps
- * has no file open.
+ * end, unless they are many or somebody waits for one: who finds the writer
+ * awake leaves word, which is looked for once the rest is announced.  A writer
+ * that sleeps has no file open.
  */
 static void
 rest(int number, SaRest how)
@@ -559,7 +644,7 @@ rest(int number, SaRest how)
 		close_files();
 
 	sa_pool_writer_rests(number, how);
-	if (how == SA_REST_NAP || !sa_pool_has_queued())
+	if (!(how == SA_REST_NAP ? sa_pool_is_urgent() : sa_pool_has_queued()))
 		(void) WaitLatch(MyLatch, events, NAP_MS, me->wait_event);
 	ResetLatch(MyLatch);
 	sa_pool_writer_rests(number, SA_REST_AWAKE);
@@ -576,7 +661,8 @@ sa_writer_main(Datum arg)
 
 	if (sa_entries_prove())
 		sa_pool_is_proven();
-	create_writer(true, sa_io_depth);
+	if (!create_writer(true, sa_io_depth))
+		ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	me->wait_event = saWaitEvent("SmgrAtomicWriterMain");
 	open_place();
 	number = sa_pool_writer_enter(MyLatch);
@@ -592,7 +678,7 @@ sa_writer_main(Datum arg)
 			write_batches(true);
 			idle_naps = 0;
 		}
-		rest(number, idle_naps++ < MAX_IDLE_NAPS ? SA_REST_NAP : SA_REST_SLEEP);
+		rest(number, idle_naps++ < MAX_IDLE_NAPS || sa_pool_lacks_space() ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
 	}
 	proc_exit(1);				/* 1 = to be restarted, unless the server stops */

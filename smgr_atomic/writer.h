@@ -11,7 +11,7 @@
 #include "postgres.h"
 
 extern void sa_writer_register(int count);
-extern void sa_writer_help(void);
+extern bool sa_writer_help(void);
 extern PGDLLEXPORT void sa_writer_main(Datum arg);
 
 #endif							/* SMGR_ATOMIC_WRITER_H */

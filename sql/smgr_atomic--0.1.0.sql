@@ -90,6 +90,7 @@ CREATE FUNCTION smgr_atomic_pool(
     OUT slots integer,
     OUT used integer,
     OUT in_flight integer,
+    OUT no_space integer,
     OUT writers integer,
     OUT io_method text,
     OUT io_depth integer,
