@@ -558,22 +558,6 @@ sa_pool_has_many(void)
 		pg_atomic_read_u32(&shared->refused) + wake_pages() || pg_atomic_read_u32(&shared->hurry) != 0;
 }
 
-/*
- * A page was queued.  If all writers sleep one must be woken; if one naps or
- * works it will see the page, unless so many have gathered that it should now.
- * The values are read without the lock: a writer that goes to sleep just now
- * looks for queued pages once more after it has said so.
- */
-static void
-page_was_queued(void)
-{
-	bool		many = slots_used() % wake_pages() == 0;
-
-	pg_memory_barrier();
-	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
-		wake_writer(many);
-}
-
 static ConditionVariable *
 turn_of(const Waiter *waiter)
 {
@@ -587,9 +571,9 @@ running_writers(void)
 }
 
 /*
- * Who helps itself may sleep while pages are being moved around by another that
- * does; if they come back to the queue, one of those in line must look again.
- * Those who wait for these very pages are told by whoever moves them.
+ * A page is queued.  If no writer runs, the first in line writes it, and may be
+ * asleep because there was nothing to write when it looked.  (Who waits for this
+ * very page is told by whoever moves it.)
  */
 static void
 wake_first_in_line(void)
@@ -604,6 +588,24 @@ wake_first_in_line(void)
 	SpinLockRelease(&shared->line_mutex);
 	if (cv != NULL)
 		ConditionVariableBroadcast(cv);
+}
+
+/*
+ * A page was queued.  If all writers sleep one must be woken; if one naps or
+ * works it will see the page, unless so many have gathered that it should now.
+ * The values are read without the lock: a writer that goes to sleep just now
+ * looks for queued pages once more after it has said so.  If no writer runs, who
+ * is in line may have seen nothing to write before.
+ */
+static void
+page_was_queued(void)
+{
+	bool		many = slots_used() % wake_pages() == 0;
+
+	pg_memory_barrier();
+	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
+		wake_writer(many);
+	wake_first_in_line();
 }
 
 /* Are there pages that found no space, and is it time to try them again? */

@@ -572,6 +572,20 @@ write_batches(bool all)
 	me->pause_us = 0;
 }
 
+static void
+warn_no_memory(void)
+{
+	static TimestampTz last = 0;
+
+	if (!warning_due(&last))
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("not enough memory to write pages of the write-behind pool"),
+			 errdetail("No writer is running, so this process has to write what it waits for; it tries again."),
+			 errhint("Look in the server log for why the writers have ended, and at the limits on memory.")));
+}
+
 /*
  * Write one batch in the calling process, because no writer is running.  Any
  * process.  Only the checkpointer, which writes all that is left at shutdown,
@@ -583,7 +597,10 @@ sa_writer_help(void)
 	if (me == NULL)
 	{
 		if (!(AmCheckpointerProcess() && create_writer(false, sa_io_depth)) && !create_writer(false, 1))
+		{
+			warn_no_memory();
 			return false;
+		}
 		(void) sa_place_open(me->depth, sa_io_uring && me->depth > 1);
 	}
 	write_batches(false);

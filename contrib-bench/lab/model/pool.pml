@@ -12,8 +12,8 @@
  *
  * Each block is a partition of its own, with its lock.  What the C code does
  * without it (see_page(), bits) is interleaved step by step.  Waits are for the
- * condition itself: that wake-ups are not lost is not modelled, in C every
- * sleep ends after a second.
+ * condition itself: that wake-ups are not lost is wake.pml's subject.  A page that
+ * finds no space is held, and may be claimed again at any time.
  *
  * Claims:
  *	  a reader sees the last page accepted; two writes of a block are never under
@@ -54,8 +54,9 @@ byte image[SLOTS];
 byte number[SLOTS];				/* NONE = no page */
 bool free_bit[SLOTS];
 bool queued_bit[SLOTS];
-byte tickets = 0;
-byte admitted = SLOTS;
+bool held_bit[SLOTS];
+byte numbers = 0;
+byte available = SLOTS;
 byte generation = 0;
 bool partition[BLOCKS];			/* locks */
 
@@ -109,20 +110,21 @@ inline remove(slot)
 inline give_back(slot)
 {
 	free_bit[slot] = true;
-	admitted++
+	available++
 }
 
 /* Hand over the page with the next number. */
 inline accept(b)
 {
-	atomic { ticket = tickets; tickets++ };
-	ticket < admitted;
+	atomic { available > 0 -> available-- };
 	atomic {
 		slot = 0;
 		do
 		:: free_bit[slot] -> free_bit[slot] = false; break
-		:: else -> slot++; assert(slot < SLOTS)		/* admitted: there is one */
-		od
+		:: else -> slot++; assert(slot < SLOTS)		/* granted: there is one */
+		od;
+		page_number = numbers;
+		numbers++
 	};
 again:
 	lock(b);
@@ -145,7 +147,7 @@ again:
 #endif
 		key[slot] = b;
 		d_step { state[slot] = QUEUED; image[slot] = page };
-		number[slot] = ticket;
+		number[slot] = page_number;
 		accepted[b] = page;
 		queued_bit[slot] = true;
 		unlock(b)
@@ -174,7 +176,7 @@ inline read_page(b)
 
 proctype owner(byte b)
 {
-	byte page = 0, slot, old, seen, ticket, i = 0;
+	byte page = 0, slot, old, seen, page_number, i = 0;
 
 	do
 	:: page < (b == 0 -> WRITES : OTHER_WRITES) ->
@@ -187,7 +189,7 @@ proctype owner(byte b)
 		users--
 	:: else -> break
 	od;
-	atomic { page = 0; slot = 0; old = 0; seen = 0; ticket = 0; working-- }
+	atomic { page = 0; slot = 0; old = 0; seen = 0; page_number = 0; working-- }
 }
 
 proctype writer()
@@ -197,7 +199,12 @@ proctype writer()
 
 end:
 	do
-	:: atomic { queued_bit[slot] -> queued_bit[slot] = false };
+	:: atomic {
+			if
+			:: queued_bit[slot] -> queued_bit[slot] = false
+			:: held_bit[slot] -> held_bit[slot] = false
+			fi
+		};
 		lock(key[slot]);
 		state[slot] = IN_FLIGHT;
 		unlock(key[slot]);
@@ -219,7 +226,7 @@ end:
 		:: FAILS && !fails -> fails = true; under_way[key[slot]]--;		/* no space, once */
 			lock(key[slot]);
 			state[slot] = QUEUED;
-			queued_bit[slot] = true;
+			held_bit[slot] = true;
 			unlock(key[slot])
 		:: d_step { FILE(file, key[slot]) = image[slot]; under_way[key[slot]]-- };
 #ifndef MUTANT_FREE_BEFORE_WRITTEN
@@ -227,7 +234,7 @@ end:
 #endif
 			give_back(slot)
 		fi
-	:: d_step { !queued_bit[slot] && queued_bit[1 - slot] -> slot = 1 - slot }
+	:: d_step { !queued_bit[slot] && !held_bit[slot] && (queued_bit[1 - slot] || held_bit[1 - slot]) -> slot = 1 - slot }
 	od
 }
 
@@ -247,7 +254,7 @@ inline see_page(before)
 
 inline drain()
 {
-	before = tickets;
+	before = numbers;
 	slot = 0;
 	do
 	:: slot < SLOTS ->
@@ -282,7 +289,7 @@ proctype drainer()
 proctype dropper()
 {
 	byte slot = 0, seen, b, n = 0;
-	bool there, mine;
+	bool there, mine, was_held;
 
 	do
 	:: n < DROPS ->
@@ -298,13 +305,15 @@ proctype dropper()
 			do
 			:: there && number[slot] == seen ->
 				mine = false;
+				was_held = false;
 				atomic {
 					if
 					:: queued_bit[slot] -> queued_bit[slot] = false; mine = true
+					:: held_bit[slot] -> held_bit[slot] = false; mine = true; was_held = true
 #ifdef MUTANT_DISCARD_DOES_NOT_WAIT
 					:: else -> there = false
 #else
-					:: !queued_bit[slot] && number[slot] != seen
+					:: !queued_bit[slot] && !held_bit[slot] && number[slot] != seen
 #endif
 					fi
 				};
@@ -312,7 +321,8 @@ proctype dropper()
 				:: mine && number[slot] == seen ->
 					remove(slot);
 					give_back(slot)
-				:: mine && number[slot] != seen -> queued_bit[slot] = true
+				:: mine && number[slot] != seen && was_held -> held_bit[slot] = true
+				:: mine && number[slot] != seen && !was_held -> queued_bit[slot] = true
 				:: else
 				fi
 			:: else -> break
@@ -338,7 +348,7 @@ proctype dropper()
 		n++
 	:: else -> break
 	od;
-	atomic { slot = 0; seen = 0; b = 0; n = 0; there = false; mine = false; working-- }
+	atomic { slot = 0; seen = 0; b = 0; n = 0; there = false; mine = false; was_held = false; working-- }
 }
 
 /* When all is quiet, the last drain. */
