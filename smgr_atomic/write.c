@@ -46,6 +46,7 @@
 #include <sys/uio.h>
 
 #include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/atomics.h"
@@ -158,6 +159,53 @@ make_key(SaPageKey *key, SMgrRelation reln, ForkNumber fork, BlockNumber block)
 }
 
 /*
+ * Where an error is the end of recovery, wait for space: in the startup process,
+ * and in a checkpoint that it waits for.  (With hot standby it does not, and may
+ * have to drop what the checkpointer holds.)
+ */
+static int
+own_patience(void)
+{
+	if (AmStartupProcess() ||
+		(AmCheckpointerProcess() && RecoveryInProgress() && !HotStandbyActive()))
+		return SA_PATIENT;
+	return 0;
+}
+
+static void
+report_failure(int error, BlockNumber block, const char *path)
+{
+	sa_stats_error();
+	errno = error;
+	switch (error)
+	{
+		case ENOSPC:
+		case EDQUOT:
+			ereport(ERROR,
+					(errcode(ERRCODE_DISK_FULL),
+					 errmsg("could not write block %u in file \"%s\": %m", block, path),
+					 errdetail("The page was not written; it stays in memory and in WAL. "
+							   "An atomic overwrite through copy-on-write needs free space for the new copy."),
+					 errhint("Free some space on this filesystem; the page will be written again.")));
+			break;
+		case EINVAL:
+		case EOPNOTSUPP:
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write block %u in file \"%s\" atomically: %m", block, path),
+					 errdetail("The page was not written, because a plain write could tear it; it stays in memory and in WAL."),
+					 errhint("Check with smgr_atomic_probe() whether the storage was changed under the running server, "
+							 "and put it back; the page will be written then.")));
+			break;
+		default:
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write block %u in file \"%s\": %m", block, path),
+					 errdetail("The page was not written; it stays in memory and in WAL.")));
+	}
+}
+
+/*
  * Tell the checkpointer that this segment needs an fsync before the next
  * checkpoint can complete; as register_dirty_segment() in md.c.
  */
@@ -178,7 +226,10 @@ register_dirty_segment(SMgrRelation reln, ForkNumber fork, BlockNumber block, Fi
 		return;
 	ereport(DEBUG1,
 			(errmsg_internal("could not forward fsync request because request queue is full")));
-	sa_pool_drain_file(tag_rel, fork, (int64) tag.segno);
+	if (own_patience() != 0)
+		sa_pool_drain_file(tag_rel, fork, (int64) tag.segno);
+	else if (!sa_pool_settle_file(tag_rel, fork, (int64) tag.segno))
+		report_failure(ENOSPC, block, FilePathName(file));
 	sa_doublewrite_sync_begins();
 	rc = FileSync(file, WAIT_EVENT_DATA_FILE_SYNC);
 	sa_doublewrite_sync_ends(rc < 0, FilePathName(file));
@@ -235,39 +286,6 @@ submit(int fd, const void *page, off_t offset, int flags, uint64 *retries)
 	}
 }
 
-static void
-report_failure(int error, BlockNumber block, const char *path)
-{
-	sa_stats_error();
-	errno = error;
-	switch (error)
-	{
-		case ENOSPC:
-		case EDQUOT:
-			ereport(ERROR,
-					(errcode(ERRCODE_DISK_FULL),
-					 errmsg("could not write block %u in file \"%s\": %m", block, path),
-					 errdetail("The page was not written; it stays in memory and in WAL. "
-							   "An atomic overwrite through copy-on-write needs free space for the new copy."),
-					 errhint("Free some space on this filesystem; the page will be written again.")));
-			break;
-		case EINVAL:
-		case EOPNOTSUPP:
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not write block %u in file \"%s\" atomically: %m", block, path),
-					 errdetail("The page was not written, because a plain write could tear it; it stays in memory and in WAL."),
-					 errhint("Check with smgr_atomic_probe() whether the storage was changed under the running server, "
-							 "and put it back; the page will be written then.")));
-			break;
-		default:
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not write block %u in file \"%s\": %m", block, path),
-					 errdetail("The page was not written; it stays in memory and in WAL.")));
-	}
-}
-
 /* Write one page and wait for it. */
 static void
 write_now(SaSegment *segment, BlockNumber block, const void *page, SaWriteMethod method)
@@ -297,13 +315,6 @@ static bool
 must_wait(ForkNumber fork)
 {
 	return fork == INIT_FORKNUM && RecoveryInProgress();
-}
-
-/* For the startup process an error is the end of recovery: it waits for space. */
-static int
-own_patience(void)
-{
-	return AmStartupProcess() ? SA_PATIENT : 0;
 }
 
 static void

@@ -50,7 +50,7 @@
  * - Who finds no free slot stands in line, and a slot that is freed is granted
  *	 to the first in line, who alone is woken; a newcomer never gets past those
  *	 who wait, because no slot is available to anybody while somebody waits.
- *	 Who gives up leaves the line, or hands on what was granted meanwhile.
+ *	 Who gives up leaves the line, unless it was granted one meanwhile.
  * - Each page has a number, drawn when its slot is taken.  A drain waits for
  *	 pages with numbers drawn before it began, not for those that follow them
  *	 into the same slots: under constant load it takes as long as writing the
@@ -71,10 +71,11 @@
  *	 known), pages of other tablespaces are not taken either, and those in line
  *	 are told: they write themselves.
  * - An error beats waiting there, because the caller holds a buffer that DROP
- *	 TABLE would wait for, and dropping is what may give space.  Only the startup
- *	 process, for which an error is the end of recovery, waits (SA_PATIENT).
- * - Drains wait, as they hold nothing.  The checkpointer takes sync requests out
- *	 of the server's queue meanwhile.
+ *	 TABLE would wait for, and dropping is what may give space.  Only where an
+ *	 error is the end of recovery, it is waited (SA_PATIENT).
+ * - Drains wait, as they hold nothing, except that of a process that has to sync
+ *	 a file because the server's queue of sync requests is full.  So that this
+ *	 is rare the checkpointer empties the queue while it waits here.
  *
  * What waits can be cancelled?  A caller that writes a shared buffer holds its
  * content lock, which holds interrupts (LWLockAcquire()), and since 18 so does
@@ -363,6 +364,8 @@ slots_used(void)
 static bool
 is_empty(void)
 {
+	/* after what told the caller that the page is not in its buffer any more */
+	pg_read_barrier();
 	return shared == NULL || pool_slots() == 0 || slots_used() == 0;
 }
 
@@ -992,24 +995,45 @@ see_page(const Range *range, int slot, Seen *page)
 	page->hash = hash_of(&key);
 	LWLockAcquire(lock_of(page->hash), LW_SHARED);
 	there = pg_atomic_read_u64(&slots[slot].number) == page->number;
+	page->refusals = slots[slot].refusals;
 	LWLockRelease(lock_of(page->hash));
 	return there;
 }
 
-static void
-drain(Range *range)
+/* Wait for all that is there now; false if that is not until it is gone, and a page finds no space. */
+static bool
+drain(Range *range, Until until)
 {
 	Seen		page;
 
 	if (is_empty())
-		return;
+		return true;
 	pg_memory_barrier();
 	range->before = pg_atomic_read_u64(&shared->numbers);
 	for (int slot = 0; slot < pool_slots(); slot++)
 	{
-		if (see_page(range, slot, &page))
-			wait_for_page(&page, UNTIL_GONE);
+		if (!see_page(range, slot, &page))
+			continue;
+		if (until == UNTIL_REFUSED)
+			try_again(slot);
+		wait_for_page(&page, until);
+		if (until == UNTIL_REFUSED && await(&page, UNTIL_GONE))
+			return false;
 	}
+	return true;
+}
+
+static Range
+range_of_file(SaRelFile rel, ForkNumber fork, int64 segno)
+{
+	Range		range = {.rel = rel, .fork = fork, .first = 0, .last = MaxBlockNumber};
+
+	if (segno >= 0)
+	{
+		range.first = (BlockNumber) segno * RELSEG_SIZE;
+		range.last = range.first + (RELSEG_SIZE - 1);
+	}
+	return range;
 }
 
 /*
@@ -1020,14 +1044,18 @@ drain(Range *range)
 void
 sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno)
 {
-	Range		range = {.rel = rel, .fork = fork, .first = 0, .last = MaxBlockNumber};
+	Range		range = range_of_file(rel, fork, segno);
 
-	if (segno >= 0)
-	{
-		range.first = (BlockNumber) segno * RELSEG_SIZE;
-		range.last = range.first + (RELSEG_SIZE - 1);
-	}
-	drain(&range);
+	(void) drain(&range, UNTIL_GONE);
+}
+
+/* The same, but false as soon as one of them has been tried and finds no space. */
+bool
+sa_pool_settle_file(SaRelFile rel, ForkNumber fork, int64 segno)
+{
+	Range		range = range_of_file(rel, fork, segno);
+
+	return drain(&range, UNTIL_REFUSED);
 }
 
 /* Wait until every page accepted before now is in its file. */
@@ -1036,7 +1064,7 @@ sa_pool_drain_all(void)
 {
 	Range		range = {.everything = true};
 
-	drain(&range);
+	(void) drain(&range, UNTIL_GONE);
 }
 
 /*
@@ -1331,7 +1359,7 @@ note_refusal(int slot)
 	LWLockRelease(lock_of(hash));
 }
 
-/* Their writes found no space: hold them.  If nothing can move now, those in line are told. */
+/* Their writes found no space: hold them.  Those in line may not want to wait any longer. */
 void
 sa_pool_hold(const int *failed, int count)
 {
@@ -1341,7 +1369,7 @@ sa_pool_hold(const int *failed, int count)
 		queue_again(failed[i], held_bits);
 	}
 	pg_atomic_fetch_sub_u32(&shared->in_flight, count);
-	if (pg_atomic_read_u32(&shared->refused) < pool_slots())
+	if (pg_atomic_read_u32(&shared->available) > 0)
 		return;
 	for (int i = 0; i < WAIT_QUEUES; i++)
 		ConditionVariableBroadcast(&shared->turn[i]);

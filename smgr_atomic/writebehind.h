@@ -100,6 +100,7 @@ extern SaHanded sa_pool_put(const SaPageKey *key, const void *page, int patience
 extern bool sa_pool_read(const SaPageKey *key, void *page);
 extern bool sa_pool_settle_block(const SaPageKey *key);
 extern void sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno);
+extern bool sa_pool_settle_file(SaRelFile rel, ForkNumber fork, int64 segno);
 extern void sa_pool_drain_all(void);
 extern void sa_pool_let_go(void);
 extern void sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block);
