@@ -48,16 +48,28 @@
  * atomic writes, or once a barrier has been answered while arming; until the
  * last checkpoint of disarming.
  *
- * The interlock record (interlock.c) must be in the WAL soon after the redo
- * point of every checkpoint made while images are off, and before its end.
- * The checkpointer logs it before the first page it writes in a checkpoint.
- * For checkpoints that write none, each checkpoint leaves two requests for the
- * next one: a sync request, which logs the record if that is still due when
- * files are synced, and an unlink request (SA_ACTION_EVERY), which leaves the
- * next two.  The latter also drains the write-behind pool; the pool takes pages
- * only while this chain is running.  Nothing is logged in a shutdown
- * checkpoint: no recovery begins there, and no WAL may come between its redo
- * point and its record.
+ * Every checkpoint, in every state:
+ *
+ * - When it has completed, an unlink request (SA_ACTION_EVERY) lets go of all
+ *	 files (sa_write_let_go()) and leaves the next such request.  DROP DATABASE
+ *	 and ALTER DATABASE SET TABLESPACE wait for a checkpoint before they remove
+ *	 directories, and no other call announces that.  The chain begins before the
+ *	 pool takes its first page, with a request by each writer, and ends with the
+ *	 checkpointer, as its queue does.  A checkpoint that fails leaves the
+ *	 requests for the next one that completes.
+ * - The interlock record (interlock.c) must be in the WAL soon after the redo
+ *	 point of every checkpoint made while images are off, and before its end.
+ *	 The checkpointer logs it before the first page it writes in a checkpoint,
+ *	 or else when files are synced: there a sync request logs it if that is still
+ *	 due, and leaves the next sync request, whatever becomes of this checkpoint.
+ *	 Nothing is logged in a shutdown checkpoint: no recovery begins there, and no
+ *	 WAL may come between its redo point and its record.
+ *
+ * In recovery there are restartpoints, which carry out sync requests, but not
+ * unlink requests: a DROP DATABASE that is replayed does without (barrier.c), and
+ * whether a restartpoint was made or skipped does not matter to it.  Unlink
+ * requests wait for the first checkpoint of the new primary; guard.c sees to it
+ * that a DROP DATABASE there does too.
  *
  * Locks.  Everything in FpwShared is protected by its LWLock, but
  * - images is also read without the lock by the show hook and by the
@@ -574,10 +586,32 @@ sa_fpw_is_ours(const FileTag *tag)
 	return memcmp(&saTagRelFile(tag), &none, sizeof(none)) == 0;
 }
 
-/* The chain of requests is running; lost with the checkpointer, as they are. */
-static bool every_requested = false;
+/* Segment numbers of SA_ACTION_EVERY: a link of the chain, or to begin one. */
+#define EVERY_NEXT 0
+#define EVERY_FIRST 1
 
-/* Have something done in and after the next checkpoint, and so on. */
+/*
+ * Both are the checkpointer's, and lost with it, as its requests are: the next
+ * link has been requested; segment number of the next sync request.  A request
+ * that is made while an equal one is being carried out would end with it, so
+ * two numbers take turns.
+ */
+static bool every_requested = false;
+static uint32 sync_turn = 0;
+
+static void
+request_sync(void)
+{
+	FileTag		tag;
+
+	make_tag(&tag, SA_ACTION_EVERY, sync_turn);
+	RegisterSyncRequest(&tag, SYNC_REQUEST, true);
+}
+
+/*
+ * Have something done in and after the next checkpoint, and so on.
+ * Checkpointer.
+ */
 static void
 request_every(void)
 {
@@ -585,10 +619,24 @@ request_every(void)
 
 	if (every_requested)
 		return;
-	make_tag(&tag, SA_ACTION_EVERY, 0);
-	RegisterSyncRequest(&tag, SYNC_REQUEST, true);
+	request_sync();
+	make_tag(&tag, SA_ACTION_EVERY, EVERY_NEXT);
 	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
 	every_requested = true;
+}
+
+/*
+ * Have files let go of at the end of each checkpoint that begins from now on.
+ * Waits for the checkpointer to start.  Any other process under a postmaster,
+ * before it lets the pool take pages; more than one may.
+ */
+void
+sa_fpw_follow_checkpoints(void)
+{
+	FileTag		tag;
+
+	make_tag(&tag, SA_ACTION_EVERY, EVERY_FIRST);
+	RegisterSyncRequest(&tag, SYNC_UNLINK_REQUEST, true);
 }
 
 /*
@@ -663,7 +711,7 @@ carry_out(SaAction action)
 			ereport(LOG, (errmsg("smgr_atomic: pages are no longer written atomically")));
 			break;
 		case SA_ACTION_EVERY:
-			break;
+			break;				/* not for here */
 	}
 }
 
@@ -675,17 +723,16 @@ int
 sa_fpw_unlinkfiletag(const FileTag *tag)
 {
 	if (tag->forknum == SA_ACTION_EVERY)
-		every_requested = false;
-	if (tag->forknum == SA_ACTION_EVERY || sa_doublewrite_is_open())
+	{
 		sa_write_let_go();
+		if (tag->segno == EVERY_NEXT)
+			every_requested = false;
+		request_every();
+	}
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (tag->forknum == SA_ACTION_EVERY)
-	{
-		if (!shared->status.images || shared->status.state == SA_STATE_ACTIVE ||
-			shared->status.state == SA_STATE_PAUSED || sa_doublewrite_is_open())
-			request_every();
-	}
+		shared->status.checkpointed = true;
 	else if (tag->segno == shared->status.generation)
 		carry_out((SaAction) tag->forknum);
 	LWLockRelease(shared->lock);
@@ -703,6 +750,8 @@ sa_fpw_syncfiletag(const FileTag *tag, char *path)
 {
 	strlcpy(path, "smgr_atomic interlock", MAXPGPATH);
 	sa_fpw_checkpoint_write();
+	sync_turn = tag->segno == 0 ? 1 : 0;
+	request_sync();
 	return 0;
 }
 

@@ -48,6 +48,7 @@ typedef struct SaStatus
 	int			holds;			/* sessions that need full-page images on now */
 	uint32		requests;		/* counts what the driver is asked to look at */
 	uint32		generation;		/* of the current transition */
+	bool		checkpointed;	/* files were let go of after a checkpoint since the start */
 	char		reason[SA_REASON_LEN];
 } SaStatus;
 
@@ -91,6 +92,9 @@ extern bool sa_fpw_wait(SaState state, long timeout_ms);
 extern void sa_fpw_hold(void);
 extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
+
+/* before the write-behind pool takes pages */
+extern void sa_fpw_follow_checkpoints(void);
 
 /* the checkpointer is about to write a page */
 extern void sa_fpw_checkpoint_write(void);

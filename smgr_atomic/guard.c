@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *	  What CREATE TABLESPACE and DROP TABLESPACE mean for the contract.
+ *	  What CREATE TABLESPACE, DROP TABLESPACE and DROP DATABASE mean for the
+ *	  contract.
  *
  * A new tablespace on storage that is not torn-free is refused while pages
  * are written atomically, or (smgr_atomic.on_unsafe_tablespace = demote) the
@@ -11,6 +12,13 @@
  * This is for good messages in time; what makes an unsafe place harmless is
  * the check of each segment when it is opened (segment.c).
  *
+ * DROP DATABASE and ALTER DATABASE SET TABLESPACE rely on what is done at the
+ * end of the checkpoint that they ask for (fpw.c, "Every checkpoint").  One that
+ * is asked for in the moment when recovery ends can become a restartpoint: the
+ * checkpointer asks first whether there is recovery, then for what requests
+ * there are (CheckpointerMain()).  So as long as no checkpoint has completed,
+ * one is made before these commands; what they ask for begins after that.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -19,9 +27,12 @@
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
+#include "postmaster/bgwriter.h"
 #include "tcop/utility.h"
 
+#include "attach.h"
 #include "compat.h"
 #include "fpw.h"
 #include "guard.h"
@@ -114,6 +125,35 @@ check_location(const char *location, bool top_level)
 		CHECK_FOR_INTERRUPTS();
 }
 
+/* Does the statement remove directories of a database? */
+static bool
+removes_database(Node *stmt)
+{
+	ListCell   *lc;
+
+	if (IsA(stmt, DropdbStmt))
+		return true;
+	if (!IsA(stmt, AlterDatabaseStmt))
+		return false;
+	foreach(lc, ((AlterDatabaseStmt *) stmt)->options)
+	{
+		if (strcmp(((DefElem *) lfirst(lc))->defname, "tablespace") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+have_first_checkpoint(void)
+{
+	SaStatus	status;
+
+	sa_fpw_status(&status);
+	if (!status.checkpointed && sa_write_behind_size > 0 && IsUnderPostmaster && sa_attached() &&
+		!RecoveryInProgress())
+		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
+}
+
 static void
 guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 					  ProcessUtilityContext context, ParamListInfo params,
@@ -138,6 +178,8 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 		PG_END_TRY();
 		return;
 	}
+	if (removes_database(stmt))
+		have_first_checkpoint();
 	next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	if (drops)
 		sa_fpw_recheck();

@@ -61,6 +61,7 @@
 
 #include "doublewrite.h"
 #include "entries.h"
+#include "fpw.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -676,6 +677,7 @@ sa_writer_main(Datum arg)
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
 
+	sa_fpw_follow_checkpoints();
 	if (sa_entries_prove())
 		sa_pool_is_proven();
 	if (!create_writer(true, sa_io_depth))
