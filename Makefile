@@ -26,6 +26,7 @@ OBJS = \
 	smgr_atomic/interlock.o \
 	smgr_atomic/journal.o \
 	smgr_atomic/journalfile.o \
+	smgr_atomic/newdb.o \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \

@@ -36,6 +36,7 @@
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
+#include "newdb.h"
 #include "journalfile.h"
 #include "place.h"
 #include "retirer.h"
@@ -201,6 +202,8 @@ request_shared_memory(void)
 	RequestNamedLWLockTranche(SA_POOL_LOCKS, SA_POOL_PARTITIONS);
 	RequestAddinShmemSpace(sa_doublewrite_shmem_size());
 	RequestNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS, SA_DOUBLEWRITE_LOCK_COUNT);
+	RequestAddinShmemSpace(sa_newdb_shmem_size());
+	RequestNamedLWLockTranche(SA_NEWDB_LOCK, 1);
 }
 
 static void
@@ -213,6 +216,7 @@ start_shared_memory(void)
 	sa_write_shmem_init();
 	sa_pool_shmem_init();
 	sa_doublewrite_shmem_init();
+	sa_newdb_shmem_init();
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);
 	sa_place_await_orphans();
@@ -278,6 +282,7 @@ _PG_init(void)
 	sa_entries_attach();
 	sa_interlock_register();
 	sa_guard_register();
+	sa_newdb_register();
 	sa_barrier_register(sa_write_let_go);
 
 	prev_shmem_request_hook = shmem_request_hook;

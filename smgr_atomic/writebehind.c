@@ -32,7 +32,8 @@
  *	 Directories of databases that are dropped or moved vanish without a call
  *	 that reaches us; but between the last page handed over for them and their
  *	 removal comes the end of a checkpoint, or in recovery a barrier, where the
- *	 pool is drained and the generation raised too (sa_pool_let_go()).
+ *	 pool is drained and the generation raised too (sa_pool_let_go()).  Only a
+ *	 database whose creation fails vanishes without either: see newdb.c.
  * - Crash of a process: shared memory is reset and accepted pages are lost,
  *	 as dirty shared buffers are.  No checkpoint has counted them, so redo
  *	 brings them back.
@@ -955,6 +956,7 @@ sa_pool_settle_block(const SaPageKey *key)
 typedef struct Range
 {
 	bool		everything;
+	bool		database;		/* all of rel's database; the following does not count */
 	SaRelFile	rel;
 	ForkNumber	fork;			/* SA_ANY_FORK = all */
 	BlockNumber first,
@@ -965,6 +967,8 @@ typedef struct Range
 static bool
 in_range(const Range *range, const SaPageKey *key)
 {
+	if (range->database)
+		return saDatabase(range->rel) == saDatabase(key->rel);
 	return range->everything ||
 		(saRelFileEquals(range->rel, key->rel) &&
 		 (range->fork == SA_ANY_FORK || range->fork == key->fork) &&
@@ -1183,6 +1187,22 @@ get_rid_of(const Seen *page)
 	ConditionVariableCancelSleep();
 }
 
+static void
+discard(const Range *range)
+{
+	Seen		page;
+
+	if (shared == NULL || pool_slots() == 0)
+		return;
+	pg_memory_barrier();
+	for (int slot = 0; slot < pool_slots() && !is_empty(); slot++)
+	{
+		if (see_page(range, slot, &page))
+			get_rid_of(&page);
+	}
+	forget_files();
+}
+
 /*
  * Forget pages from first_block on, of one fork or all, because the file is
  * about to be shortened or removed.  On return none of them is in the pool or
@@ -1194,17 +1214,18 @@ sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 {
 	Range		range = {.rel = rel, .fork = fork, .first = first_block,
 	.last = MaxBlockNumber, .before = NO_NUMBER};
-	Seen		page;
 
-	if (shared == NULL || pool_slots() == 0)
-		return;
-	pg_memory_barrier();
-	for (int slot = 0; slot < pool_slots() && !is_empty(); slot++)
-	{
-		if (see_page(&range, slot, &page))
-			get_rid_of(&page);
-	}
-	forget_files();
+	discard(&range);
+}
+
+/* The same for a whole database that was never finished (newdb.c). */
+void
+sa_pool_discard_database(Oid database)
+{
+	Range		range = {.database = true, .before = NO_NUMBER};
+
+	saDatabase(range.rel) = database;
+	discard(&range);
 }
 
 static bool

@@ -104,6 +104,7 @@ extern bool sa_pool_settle_file(SaRelFile rel, ForkNumber fork, int64 segno);
 extern void sa_pool_drain_all(void);
 extern void sa_pool_let_go(void);
 extern void sa_pool_discard(SaRelFile rel, ForkNumber fork, BlockNumber first_block);
+extern void sa_pool_discard_database(Oid database);
 
 /* for those who write them out */
 extern int	sa_pool_claim(int *slots, int max);

@@ -19,6 +19,8 @@
  *	  ENOSPC, EDQUOT		the pages are held by the pool, with a WARNING, and
  *							tried again, one by one, until there is space
  *							(copy-on-write needs it); others go on
+ *	  no such file			the page is dropped if its database was being created
+ *							and that has failed (newdb.c); else as below
  *	  EINVAL on a large		the file's pages are written one by one; not all of
  *	  request				it need be placed so that the device can do it
  *	  anything else			PANIC, as for a failed fsync: the page is in no
@@ -62,6 +64,7 @@
 #include "doublewrite.h"
 #include "entries.h"
 #include "fpw.h"
+#include "newdb.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -73,7 +76,9 @@
 #include "writer.h"
 
 #define FILES 64
-#define NOT_NOW (-1)			/* instead of a file's index */
+/* instead of a file's index */
+#define NOT_NOW (-1)
+#define GONE (-2)				/* with a database that was not created after all */
 #define CLAIM_MAX 256
 #define MAX_DEPTH 256
 #define NAP_MS 20
@@ -218,7 +223,7 @@ refuse_storage(const char *path, BlockNumber block, const char *reason)
 			 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
 }
 
-/* Returns its index, or NOT_NOW. */
+/* Returns its index, NOT_NOW or GONE. */
 static int
 open_file(const SaPageKey *key, int segno)
 {
@@ -252,6 +257,8 @@ open_file(const SaPageKey *key, int segno)
 		if (file->fd >= 0)
 			close(file->fd);
 		ReleaseExternalFD();
+		if (rc == -ENOENT && sa_newdb_has_gone(key->rel))
+			return GONE;
 		open_failed(file->path, key->block, -rc);
 		return NOT_NOW;
 	}
@@ -264,7 +271,7 @@ open_file(const SaPageKey *key, int segno)
 	return me->file_count++;
 }
 
-/* Index of the open file for a page; NOT_NOW if there are too many open, or it cannot be opened. */
+/* Index of the open file for a page; NOT_NOW if there are too many open, or it cannot be opened; GONE. */
 static int
 get_file(const SaPageKey *key)
 {
@@ -324,10 +331,20 @@ request_size(uint32 unit_max)
 	return size;
 }
 
+/* The next page of the batch has no place any more. */
+static void
+drop_page(void)
+{
+	if (me->section >= 0)
+		sa_doublewrite_placed(me->section, 1);
+	sa_pool_complete(&me->batch[me->batch_next++], 1);
+}
+
 static void finish_requests(bool wait);
 
 /*
- * Start the next request of the batch, or ask for a pause.  There is an idle one.
+ * Start the next request of the batch, drop its page, or ask for a pause.  There
+ * is an idle request.
  */
 static void
 start_request(void)
@@ -346,6 +363,11 @@ start_request(void)
 	if (file == NOT_NOW)
 	{
 		me->pause_us = OPEN_PAUSE_US;
+		return;
+	}
+	if (file == GONE)
+	{
+		drop_page();
 		return;
 	}
 
