@@ -183,15 +183,18 @@ disarm(const SaStatus *status)
 /*
  * Active, and the settings were read again: another method, or storage that
  * has changed?  A place that cannot be asked just now (full disk) is no reason
- * to turn images on; each write still is atomic or an error.
+ * to turn images on; each write still is atomic or an error.  It is asked again
+ * later, without another message.
  */
 static void
 change_method(const SaStatus *status)
 {
 	SaDecision	decision;
+	int			elevel = settings_changed ? WARNING : DEBUG1;
 
 	settings_changed = false;
 	sa_fpw_decide(sa_mode, false, &decision);
+	retry_later = decision.transient;
 	if (decision.safe && only_over_off(status, &decision))
 		go_over_off(status);
 	else if (decision.safe && decision.method != status->method)
@@ -201,7 +204,7 @@ change_method(const SaStatus *status)
 		sa_fpw_switch_method(&decision);
 	}
 	else if (decision.transient)
-		ereport(WARNING,
+		ereport(elevel,
 				(errmsg("smgr_atomic: storage cannot be checked: %s", decision.reason),
 				 errdetail("Nothing changes; page writes stay atomic.")));
 	else if (!decision.safe)
@@ -239,7 +242,7 @@ step(const SaStatus *status)
 				sa_fpw_after_checkpoint(status->images ? SA_ACTION_PAUSE : SA_ACTION_IMAGES_ON);
 			else if (status->images && sa_manage_full_page_writes)
 				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);	/* a pause given up */
-			else if (settings_changed)
+			else if (look_again)
 				change_method(status);
 			break;
 		case SA_STATE_PAUSED:
