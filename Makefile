@@ -39,6 +39,7 @@ OBJS = \
 	smgr_atomic/tornpages.o \
 	smgr_atomic/worker.o \
 	smgr_atomic/write.o \
+	smgr_atomic/writeback.o \
 	smgr_atomic/writebehind.o \
 	smgr_atomic/writer.o
 DATA = sql/smgr_atomic--0.1.0.sql

@@ -51,16 +51,20 @@
  * start on, and inherited by every process; or by the driver when it is first
  * wanted, and by each other process when it first writes to it.
  *
- * The kernel tells of a failed write-back once, to whoever syncs the file next.
- * So from such a call until it is known to have worked, or has become a PANIC,
- * nobody may move the window past these pages because a sync of his own went
- * well.
+ * The kernel tells of a failed write-back once, to whoever syncs the file next;
+ * who opens and syncs the file after that is told that all is well.  So from
+ * before such a call until it is known to have worked, or the process is dead of
+ * its PANIC, nobody else may sync a file of pages and conclude anything from it:
+ * neither that a copy is not needed any more, nor that a checkpoint is complete.
+ * All who sync files hold retire_lock meanwhile, and a PANIC does not let go.
  *
  * Locks
  *	  lock			ring, keys, open, retirer, counters
- *	  retire_lock	exclusive: held through a retirement, also protects the
- *					superblock; taken before lock.  Files are synced while
- *					holding it.  Shared: by others who sync files.
+ *	  retire_lock	held through a retirement, and by everybody who syncs files of
+ *					pages or waits for their write-back; protects the
+ *					superblock.  Taken before lock.
+ *	  turn_lock		held while waiting for retire_lock
+ * All of them exclusively, but for reading what lock protects.
  * A process that waits for room or for a void has nothing reserved itself, so
  * what it waits for (pages of others on their way) always comes.
  *
@@ -82,6 +86,7 @@
 #include "pgstat.h"
 #include "storage/bufpage.h"
 #include "storage/condition_variable.h"
+#include "storage/fd.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
@@ -89,15 +94,17 @@
 #include "journalfile.h"
 #include "probe.h"
 #include "smgr_atomic.h"
+#include "writeback.h"
 #include "writebehind.h"
 
 #define WAIT_MS 1000
-#define RETIRE_AT (SA_JOURNAL_SECTIONS / 2) /* sections in use */
+#define RETIRE_AT (SA_JOURNAL_SECTIONS * 6 / 8)	/* sections in use */
 #define MAX_WRITE_TRIES 1000
 
 typedef struct DoublewriteShared
 {
 	LWLock	   *lock;
+	LWLock	   *turn_lock;
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
 	bool		available;		/* set once: there is a file, and super and ring fit it */
@@ -154,7 +161,21 @@ sa_doublewrite_shmem_init(void)
 	memset(shared, 0, sizeof(DoublewriteShared));
 	shared->lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[0].lock;
 	shared->retire_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[1].lock;
+	shared->turn_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[2].lock;
 	ConditionVariableInit(&shared->progress);
+}
+
+/*
+ * Take retire_lock.  A process that takes it again and again (retirer.c) would
+ * get past all others that wait for it: so only one waits for it, and the next
+ * for that one.
+ */
+static void
+lock_retiring(void)
+{
+	LWLockAcquire(shared->turn_lock, LW_EXCLUSIVE);
+	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	LWLockRelease(shared->turn_lock);
 }
 
 static void
@@ -189,63 +210,118 @@ marks(const SaMarker *marker, const SaJournalSuper *super)
 	return sa_marker_names(marker, super) && sa_marker_is_current(marker, super);
 }
 
+/* The journal that is at our path already. */
+typedef struct OldJournal
+{
+	int			fd;				/* locked; -1 = there is none */
+	bool		usable;			/* as it is */
+	bool		needed;			/* this start needs it until it has another */
+	SaJournalSuper super;
+} OldJournal;
+
+/* Has this start been repaired from a journal?  Postmaster; inherited. */
+static bool repaired = false;
+
 /*
- * Look at the journal that is there.  True if a new one may (or has to) be made
- * in its place, or if it can be used (*fd >= 0).  Outside of the data directory
- * one that is not ours and not given up by its owner is left alone: it may be
- * what another data directory needs for its recovery.
+ * Look at the journal that is there.  False, with a reason, if it must stay.
+ * Outside of the data directory one that is not ours and not given up by its
+ * owner is left alone: it may be what another data directory needs for its
+ * recovery.
  */
 static bool
-look_at_old(int *fd, char *reason, size_t size)
+look_at_old(OldJournal *old, char *reason, size_t size)
 {
-	SaJournalSuper super;
 	SaMarker	marker;
 	struct stat st;
 	bool		found = false;
 	bool		ours;
-	int			error;
 
-	*fd = sa_journal_open(journal_path, reason, size);
-	if (*fd < 0)
+	memset(old, 0, sizeof(*old));
+	old->fd = sa_journal_open(journal_path, reason, size);
+	if (old->fd < 0)
 		return errno == ENOENT;
-	error = sa_journal_read_super(sa_journal_read_block, fd, &super, &found);
-	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &super);
-	if (found && super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
+	if (sa_journal_read_super(sa_journal_read_block, &old->fd, &old->super, &found) != 0)
+		found = false;
+	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &old->super);
+	if (found && old->super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
 	{
 		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
 				 "set smgr_atomic.journal_directory to another directory, or remove the file if nothing needs it",
 				 journal_path);
-		close(*fd);
-		*fd = -1;
+		close(old->fd);
 		return false;
 	}
-	if (error == 0 && found && (ours || !super.in_use) && super.system_identifier == GetSystemIdentifier() &&
-		super.section_blocks == section_blocks() && fstat(*fd, &st) == 0 &&
-		(uint64) st.st_size == sa_journal_file_size(section_blocks()))
-		return true;
-	close(*fd);
-	*fd = -1;
+	old->usable = found && (ours || !old->super.in_use) && old->super.system_identifier == GetSystemIdentifier() &&
+		old->super.section_blocks == section_blocks() && fstat(old->fd, &st) == 0 &&
+		(uint64) st.st_size == sa_journal_file_size(section_blocks());
+	old->needed = ours && repaired;
 	return true;
 }
 
-/* Give a new journal its identity.  Closes it on failure. */
+/* Could not do something about the journal that is being made. */
 static bool
-first_super(int fd, char *reason, size_t size)
+cannot_make(int fd, const char *what, int error, char *reason, size_t size)
+{
+	snprintf(reason, size, "page journal \"%s\": could not %s it: %s", journal_path, what, strerror(error));
+	close(fd);
+	return false;
+}
+
+/*
+ * Say in the marker that this generation is the next, before the journal at path
+ * says it.  In this order, because a generation in the journal that is ahead of
+ * the marker's means that somebody else has used it (repair.c).
+ */
+static void
+announce(const char *path, const SaJournalSuper *super)
+{
+	SaMarker	marker;
+
+	strlcpy(marker.path, path, MAXPGPATH);
+	memcpy(marker.uuid, super->uuid, SA_JOURNAL_UUID);
+	marker.generation = super->generation;
+	(void) sa_marker_write(&marker, ERROR);
+}
+
+/*
+ * Make a journal in the place of the old one; its descriptor goes to journal_fd.
+ * If the old one is needed it stays until the new one has its name, and the
+ * new one goes on with its identity: whatever a crash leaves here, the marker
+ * names the one that is there, and either all that needs repair is in it, or
+ * all is in place.
+ */
+static bool
+make_journal(const OldJournal *old, char *reason, size_t size)
 {
 	SaJournalSuper super = {0};
+	int			fd;
 	int			error;
 
+	if (old->fd >= 0 && !old->needed)
+		(void) unlink(journal_path);	/* there may not be room for two */
+	fd = sa_journal_create(journal_path, section_blocks(), reason, size);
+	if (fd < 0)
+		return false;
 	if (!pg_strong_random(super.uuid, SA_JOURNAL_UUID))
 		elog(FATAL, "could not generate a random identifier");
+	if (old->needed)
+	{
+		super = old->super;
+		super.generation++;
+		super.serial++;
+		announce(journal_path, &super);
+	}
 	super.system_identifier = GetSystemIdentifier();
 	super.section_blocks = section_blocks();
 	super.window_start = 1;
 	error = sa_journal_write_super(fd, &super);
-	if (error == 0)
-		return true;
-	snprintf(reason, size, "page journal \"%s\": could not write to it: %s", journal_path, strerror(error));
-	close(fd);
-	return false;
+	if (error != 0)
+		return cannot_make(fd, "write to", error, reason, size);
+	error = sa_journal_install(journal_path);
+	if (error != 0)
+		return cannot_make(fd, "rename", error, reason, size);
+	journal_fd = fd;
+	return true;
 }
 
 /*
@@ -254,21 +330,22 @@ first_super(int fd, char *reason, size_t size)
 static bool
 open_or_make(char *reason, size_t size)
 {
-	int			fd;
+	OldJournal	old;
+	bool		ok = true;
 
 	if (journal_fd >= 0)
 		return true;
 	sa_journal_path(journal_path);
-	if (!look_at_old(&fd, reason, size))
+	if (!look_at_old(&old, reason, size))
 		return false;
-	if (fd < 0)
-	{
-		fd = sa_journal_create(journal_path, section_blocks(), reason, size);
-		if (fd < 0 || !first_super(fd, reason, size))
-			return false;
-	}
-	journal_fd = fd;
-	return true;
+	if (old.usable)
+		journal_fd = old.fd;
+	else
+		ok = make_journal(&old, reason, size);
+	/* locked until the new one has its name */
+	if (old.fd >= 0 && !old.usable)
+		close(old.fd);
+	return ok;
 }
 
 /* Begin a new generation: what is in the file counts no more. */
@@ -309,6 +386,11 @@ sa_doublewrite_usable(char *reason, size_t size)
 		snprintf(reason, size, "no page journal during pg_upgrade");
 		return false;
 	}
+	if (data_sync_retry)
+	{
+		snprintf(reason, size, "doublewrite needs data_sync_retry = off; with it, an fsync that fails is forgotten by the next");
+		return false;
+	}
 	if (shared->available)
 		return true;
 	if (!open_or_make(reason, size))
@@ -317,7 +399,7 @@ sa_doublewrite_usable(char *reason, size_t size)
 		return true;
 	if (!sa_journal_share(journal_fd))
 		panic("share");
-	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	lock_retiring();
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	begin_generation();
 	LWLockRelease(shared->lock);
@@ -350,21 +432,12 @@ write_super(void)
 	panic("write superblock of");
 }
 
-/*
- * Marker, then a superblock with a void window; then pages may go through.  In
- * this order, because a generation in the journal that is ahead of the marker's
- * then means that somebody else has used the journal (repair.c).
- */
+/* Marker, then a superblock with a void window; then pages may go through. */
 static void
 begin_use(void)
 {
-	SaMarker	marker;
-
 	/* a driver that is not the first may not have opened the journal yet */
-	strlcpy(marker.path, shared->path, MAXPGPATH);
-	memcpy(marker.uuid, shared->super.uuid, SA_JOURNAL_UUID);
-	marker.generation = shared->super.generation;
-	sa_marker_write(&marker);
+	announce(shared->path, &shared->super);
 	shared->super.in_use = 1;
 	shared->super.window_start = shared->ring.next_sequence;
 	write_super();
@@ -372,14 +445,15 @@ begin_use(void)
 
 /*
  * Let others have the journal that the marker names, unless it is that of the
- * path given (NULL = any) or not ours any more.  Postmaster at start, after a
- * clean shutdown: after a crash another copy of this data directory may need it.
+ * path given (NULL = any) or not ours any more.  Postmaster at start, when
+ * nothing in it is needed.  After a crash only if the marker was written here:
+ * this may be a copy of the data directory that still needs it.
  *
  * With a new generation: a copy that has the marker, crashed and was not seen
  * here then refuses to go without the journal.
  */
 static void
-release_marked(const char *keep)
+release_marked(const char *keep, bool clean)
 {
 	SaMarker	marker;
 	SaJournalSuper super;
@@ -388,7 +462,7 @@ release_marked(const char *keep)
 	int			inherited;
 	int			fd;
 
-	if (!sa_marker_read(&marker) || (keep != NULL && strcmp(marker.path, keep) == 0))
+	if (!sa_marker_read(&marker) || (keep != NULL && strcmp(marker.path, keep) == 0) || !(clean || marker.original))
 		return;
 	inherited = sa_doublewrite_descriptor(marker.path);
 	fd = inherited >= 0 ? inherited : sa_journal_open(marker.path, reason, sizeof(reason));
@@ -398,6 +472,7 @@ release_marked(const char *keep)
 		int			error;
 
 		super.generation++;
+		announce(marker.path, &super);
 		super.serial++;
 		super.in_use = 0;
 		error = sa_journal_write_super(fd, &super);
@@ -422,8 +497,7 @@ void
 sa_doublewrite_start(bool clean)
 {
 	Assert(!IsUnderPostmaster && journal_fd >= 0);
-	if (clean)
-		release_marked(journal_path);
+	release_marked(journal_path, clean);
 	begin_generation();
 	begin_use();
 	shared->open = true;
@@ -436,8 +510,7 @@ sa_doublewrite_start(bool clean)
 void
 sa_doublewrite_give_up(bool clean)
 {
-	if (clean)
-		release_marked(NULL);
+	release_marked(NULL, clean);
 	if (journal_fd >= 0)
 		close(journal_fd);
 	journal_fd = -1;
@@ -466,7 +539,7 @@ sa_doublewrite_open(void)
 {
 	if (sa_doublewrite_is_open())
 		return;
-	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	lock_retiring();
 	begin_use();
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->open = true;
@@ -488,7 +561,7 @@ sa_doublewrite_close(void)
 	shared->open = false;
 	LWLockRelease(shared->lock);
 	sa_doublewrite_void();
-	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	lock_retiring();
 	shared->super.in_use = 0;
 	write_super();
 	LWLockRelease(shared->retire_lock);
@@ -499,6 +572,7 @@ sa_doublewrite_close(void)
 void
 sa_doublewrite_repaired(uint64 checked, uint64 restored)
 {
+	repaired = true;
 	shared->repair_checked = checked;
 	shared->repair_restored = restored;
 }
@@ -526,96 +600,13 @@ sa_doublewrite_status(SaJournalStatus *status)
 /* ---- syncing files ---- */
 
 /*
- * Segments, each as the key of its first page.  malloc'ed: nothing is palloc'ed
- * in a critical section.
- */
-typedef struct FileSet
-{
-	SaJournalKey *files;
-	size_t		count;
-	size_t		capacity;
-} FileSet;
-
-static int
-compare_files(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(SaJournalKey));
-}
-
-static void
-add_file(FileSet *set, const SaJournalKey *key)
-{
-	SaJournalKey file = *key;
-
-	file.block -= file.block % (BlockNumber) RELSEG_SIZE;
-	if (set->count > 0 && compare_files(&file, &set->files[set->count - 1]) == 0)
-		return;
-	if (set->count == set->capacity)
-	{
-		set->capacity = set->capacity == 0 ? 256 : set->capacity * 2;
-		set->files = realloc(set->files, set->capacity * sizeof(SaJournalKey));
-		if (set->files == NULL)
-			elog(PANIC, "out of memory");
-	}
-	set->files[set->count++] = file;
-}
-
-static void
-sync_file(const SaJournalKey *file)
-{
-	char		path[MAXPGPATH];
-	char		reason[SA_PROBE_TEXT_LEN] = "";
-	int			fd;
-	int			rc;
-
-	sa_journal_segment_path(file, path);
-	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
-	if (fd < 0 && errno == ENOENT)
-		return;
-	do
-		rc = fd < 0 ? -1 : fdatasync(fd);
-	while (rc < 0 && fd >= 0 && errno == EINTR);
-	if (rc == 0 && (rc = sa_probe_journal_fd(fd, reason)) < 0)
-		errno = -rc;
-	if (rc < 0)
-		ereport(PANIC,
-				(errcode_for_file_access(),
-				 errmsg("could not fsync file \"%s\": %m", path),
-				 errdetail("Copies of its pages in the page journal cannot be given up.")));
-	if (reason[0] != '\0')		/* not the file that was written */
-		ereport(PANIC,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("could not fsync file \"%s\" for the page journal: %s", path, reason),
-				 errdetail("Copies of its pages in the page journal cannot be given up."),
-				 errhint("Move the tablespace back to storage that smgr_atomic_probe() accepts; recovery needs it.")));
-	close(fd);
-}
-
-/* Make the files durable; the set is empty then. */
-static void
-sync_files(FileSet *set)
-{
-	if (set->count > 1)
-		qsort(set->files, set->count, sizeof(SaJournalKey), compare_files);
-	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_SYNC);
-	for (size_t i = 0; i < set->count; i++)
-	{
-		if (i == 0 || compare_files(&set->files[i], &set->files[i - 1]) != 0)
-			sync_file(&set->files[i]);
-	}
-	pgstat_report_wait_end();
-	free(set->files);
-	memset(set, 0, sizeof(*set));
-}
-
-/*
  * The caller is about to sync a file of pages by a call of the server's.  Any
  * process that holds none of our locks.
  */
 void
 sa_doublewrite_sync_begins(void)
 {
-	LWLockAcquire(shared->retire_lock, LW_SHARED);
+	lock_retiring();
 }
 
 /*
@@ -798,11 +789,11 @@ sa_doublewrite_placed(int section, int count)
 static bool
 retire(void)
 {
-	FileSet		files = {0};
+	SaFileSet	files = {0};
 	uint64		window = 0;
 	int			count;
 
-	LWLockAcquire(shared->retire_lock, LW_EXCLUSIVE);
+	lock_retiring();
 	LWLockAcquire(shared->lock, LW_SHARED);
 	count = sa_ring_retirable(&shared->ring);
 	for (int i = 0; i < count; i++)
@@ -812,7 +803,7 @@ retire(void)
 		for (uint32 k = 0; k < shared->ring.sections[section].pages; k++)
 		{
 			if (section_keys(section)[k].relation != 0)
-				add_file(&files, section_keys(section) + k);
+				sa_file_set_add(&files, section_keys(section) + k);
 		}
 	}
 	if (count > 0)
@@ -821,7 +812,7 @@ retire(void)
 
 	if (count > 0)
 	{
-		sync_files(&files);
+		sa_file_set_sync(&files);
 		shared->super.window_start = window;
 		write_super();
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -873,7 +864,7 @@ sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy)
 	return count;
 }
 
-/* Retirer: retire if half of the ring is in use.  False if there was nothing to do. */
+/* Retirer: retire if most of the ring is in use.  False if there was nothing to do. */
 bool
 sa_doublewrite_retire_early(void)
 {
@@ -955,7 +946,7 @@ sa_doublewrite_void(void)
  * set, add their files; without, strike them out.  Caller holds the lock.
  */
 static bool
-find_covered(const SaJournalKey *forget, FileSet *files)
+find_covered(const SaJournalKey *forget, SaFileSet *files)
 {
 	bool		found = false;
 
@@ -971,7 +962,7 @@ find_covered(const SaJournalKey *forget, FileSet *files)
 				continue;
 			found = true;
 			if (files != NULL)
-				add_file(files, key);
+				sa_file_set_add(files, key);
 			else
 				key->relation = 0;
 		}
@@ -1012,7 +1003,7 @@ sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 {
 	SaPageKey	first = {.rel = rel, .fork = fork, .block = first_block};
 	SaJournalKey key;
-	FileSet		files = {0};
+	SaFileSet	files = {0};
 	bool		found;
 
 	if (shared == NULL || !shared->available)
@@ -1023,8 +1014,8 @@ sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block)
 	LWLockRelease(shared->lock);
 	if (!found)
 		return;
-	LWLockAcquire(shared->retire_lock, LW_SHARED);
-	sync_files(&files);
+	lock_retiring();
+	sa_file_set_sync(&files);
 	LWLockRelease(shared->retire_lock);
 	write_forget(&key);
 }

@@ -14,7 +14,7 @@
 #include "journal.h"
 
 #define SA_DOUBLEWRITE_LOCKS "smgr_atomic_journal"
-#define SA_DOUBLEWRITE_LOCK_COUNT 2
+#define SA_DOUBLEWRITE_LOCK_COUNT 3
 
 typedef enum SaReserved
 {

@@ -148,7 +148,9 @@ static void
 table_immedsync(SMgrRelation reln, ForkNumber fork)
 {
 	drain_fork(reln, fork);
-	mdimmedsync(reln, fork);
+	sa_doublewrite_sync_begins();
+	mdimmedsync(reln, fork);	/* a failure is a PANIC */
+	sa_doublewrite_sync_ends(false, NULL);
 }
 
 static void

@@ -12,11 +12,18 @@
  * The marker is a small text file in the data directory itself.  It is there,
  * durably, from before the first page goes to the journal until every page is
  * in place again and the journal given up.  A start after a crash that finds a
- * marker needs the journal it names.
+ * marker needs the journal it names.  It also names the directory it was written
+ * in: a copy of the data directory has the marker too, but is not the one whose
+ * journal that is.
  *
  * The lock.  Two servers must never write one journal.  The postmaster holds a
  * lock that belongs to the open file (F_OFD_SETLK); its children inherit the
- * file, so it is held until the last of them has ended.
+ * file, so it is held until the last of them has ended.  A new journal is made
+ * under another name, and takes the name of an old one while that is locked; so
+ * who gets a lock has to see whether the file still has its name.
+ *
+ * What is written here is synced with fsync = off too (pg_rewind starts a server
+ * that way, which repairs): nothing else has it.
  *
  * Functions return an open file or -1 with a reason for people, or 0 or an
  * errno; those about the marker raise errors.
@@ -33,7 +40,6 @@
 #include "catalog/pg_tablespace_d.h"
 #include "common/file_perm.h"
 #include "common/relpath.h"
-#include "miscadmin.h"
 #include "storage/block.h"
 #include "storage/fd.h"
 
@@ -42,12 +48,57 @@
 
 #define MARKER SA_JOURNAL_NAME
 #define MARKER_TMP SA_JOURNAL_NAME ".tmp"
+#define UNFINISHED ".new"		/* behind the name of a journal that is being made */
 #define MARKER_FORMAT "smgr_atomic journal 1"
 #define LOCK_TRIES 50
 #define LOCK_PAUSE_US 100000
 #define ZERO_BLOCKS 16
 
 /* ---- the marker ---- */
+
+/* As fsync_fname(), but also with fsync = off.  0 or an errno. */
+static int
+sync_path(const char *path, int flags)
+{
+	int			fd = open(path, flags | O_CLOEXEC);
+	int			error = fd < 0 || fsync(fd) != 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* Of the file at path, into MAXPGPATH bytes; relative to the data directory. */
+static void
+directory_of(const char *path, char *directory)
+{
+	strlcpy(directory, path, MAXPGPATH);
+	get_parent_directory(directory);
+	if (directory[0] == '\0')
+		strlcpy(directory, ".", MAXPGPATH);
+}
+
+/* Give a file a new name, durably, in the place of whatever has it.  0 or an errno. */
+static int
+rename_durably(const char *from, const char *to)
+{
+	char		directory[MAXPGPATH];
+
+	if (rename(from, to) != 0)
+		return errno;
+	directory_of(to, directory);
+	return sync_path(directory, O_RDONLY | O_DIRECTORY);
+}
+
+/* What the marker says of where it was written; into MAXPGPATH + 16 bytes. */
+static void
+directory_line(char *line)
+{
+	char		here[MAXPGPATH];
+
+	/* the system's answer has no symbolic links in it, whichever way the server came here */
+	snprintf(line, MAXPGPATH + 16, "directory %s\n", getcwd(here, sizeof(here)) != NULL ? here : "unknown");
+}
 
 /* Without it nothing is known; who ignores the journal goes on so. */
 static void
@@ -71,6 +122,7 @@ sa_marker_read(SaMarker *marker)
 	char		uuid[2 * SA_JOURNAL_UUID + 1];
 	unsigned long long generation;
 	char		line[MAXPGPATH + 16];
+	char		here[MAXPGPATH + 16];
 	bool		ok;
 
 	if (file == NULL && errno == ENOENT)
@@ -81,8 +133,12 @@ sa_marker_read(SaMarker *marker)
 	ok = fgets(line, sizeof(line), file) != NULL && strcmp(line, MARKER_FORMAT "\n") == 0 &&
 		fgets(line, sizeof(line), file) != NULL && strncmp(line, "path ", 5) == 0 &&
 		strlen(line) > 6 && strlen(line) - 6 < MAXPGPATH &&
-		fscanf(file, "uuid %32s\ngeneration %llu", uuid, &generation) == 2 &&
+		fscanf(file, "uuid %32s\ngeneration %llu\n", uuid, &generation) == 2 &&
 		strlen(uuid) == 2 * SA_JOURNAL_UUID;
+	strlcpy(marker->path, ok ? line + 5 : "", MAXPGPATH);
+	marker->path[strcspn(marker->path, "\n")] = '\0';
+	directory_line(here);
+	marker->original = ok && fgets(line, sizeof(line), file) != NULL && strcmp(line, here) == 0;
 	FreeFile(file);
 	for (int i = 0; i < SA_JOURNAL_UUID && ok; i++)
 	{
@@ -96,32 +152,35 @@ sa_marker_read(SaMarker *marker)
 		bad_marker(marker);
 		return true;
 	}
-	strlcpy(marker->path, line + 5, MAXPGPATH);
-	marker->path[strcspn(marker->path, "\n")] = '\0';
 	marker->generation = generation;
 	return true;
 }
 
-/* Durable when this returns.  Any process of the server. */
-void
-sa_marker_write(const SaMarker *marker)
+/*
+ * Durable when this returns, with this directory as the one it belongs to.  Any
+ * process of the server.  False if it cannot be, below ERROR.
+ */
+bool
+sa_marker_write(const SaMarker *marker, int elevel)
 {
 	char		uuid[2 * SA_JOURNAL_UUID + 1];
+	char		here[MAXPGPATH + 16];
 	FILE	   *file = AllocateFile(MARKER_TMP, "w");
 	bool		ok;
 
+	directory_line(here);
 	for (int i = 0; i < SA_JOURNAL_UUID; i++)
 		snprintf(uuid + 2 * i, 3, "%02x", marker->uuid[i]);
 	ok = file != NULL &&
-		fprintf(file, MARKER_FORMAT "\npath %s\nuuid %s\ngeneration %llu\n",
-				marker->path, uuid, (unsigned long long) marker->generation) > 0;
+		fprintf(file, MARKER_FORMAT "\npath %s\nuuid %s\ngeneration %llu\n%s",
+				marker->path, uuid, (unsigned long long) marker->generation, here) > 0;
 	if (file != NULL && FreeFile(file) != 0)
 		ok = false;
-	if (!ok)
-		ereport(ERROR,
-				(errcode_for_file_access(), errmsg("could not write file \"%s\": %m", MARKER_TMP)));
-	/* fsyncs the file, its new name and the directory */
-	(void) durable_rename(MARKER_TMP, MARKER, ERROR);
+	if (ok && (errno = sync_path(MARKER_TMP, O_RDWR)) == 0 && (errno = rename_durably(MARKER_TMP, MARKER)) == 0)
+		return true;
+	ereport(elevel,
+			(errcode_for_file_access(), errmsg("could not write file \"%s\": %m", MARKER_TMP)));
+	return false;
 }
 
 /*
@@ -132,8 +191,8 @@ void
 sa_marker_remove(int elevel)
 {
 	if (unlink(MARKER) == 0)
-		fsync_fname(".", true);
-	else if (errno != ENOENT)
+		errno = sync_path(".", O_RDONLY | O_DIRECTORY);
+	if (errno != 0 && errno != ENOENT)
 		ereport(elevel,
 				(errcode_for_file_access(),
 				 errmsg("could not remove file \"%s\": %m", MARKER),
@@ -189,6 +248,25 @@ sa_journal_segment_path(const SaJournalKey *key, char *path)
 		snprintf(path + length, MAXPGPATH - length, ".%u", segno);
 }
 
+/*
+ * Is the directory of a page's tablespace not where it is linked to?  If so, with
+ * errno and its path, of MAXPGPATH bytes.  A tablespace that is not linked has
+ * been dropped.
+ */
+bool
+sa_journal_lost_tablespace(const SaJournalKey *key, char *path)
+{
+	struct stat st;
+
+	if (key->tablespace == GLOBALTABLESPACE_OID || key->tablespace == DEFAULTTABLESPACE_OID)
+		return false;
+	snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
+	if (lstat(path, &st) != 0 && errno == ENOENT)
+		return false;
+	snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
+	return stat(path, &st) != 0;
+}
+
 /* Are two pages in the same segment file? */
 bool
 sa_journal_same_segment(const SaJournalKey *a, const SaJournalKey *b)
@@ -235,6 +313,38 @@ refuse(int fd, char *reason, size_t size, const char *path, const char *what)
 	return -1;
 }
 
+/* Does the open file still have this name? */
+static bool
+is_named(int fd, const char *path)
+{
+	struct stat by_fd,
+				by_name;
+
+	return fstat(fd, &by_fd) == 0 && stat(path, &by_name) == 0 &&
+		by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
+}
+
+/*
+ * Open, perhaps make, and lock a journal.  -1 with errno and a reason; ENOENT if
+ * there is none.
+ */
+static int
+open_and_lock(const char *path, int flags, char *reason, size_t size)
+{
+	for (;;)
+	{
+		int			fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC | PG_BINARY | flags, pg_file_create_mode);
+
+		if (fd < 0)
+			return refuse(fd, reason, size, path, flags == 0 ? "could not open it" : "could not create it");
+		if (!lock_file(fd, F_WRLCK))
+			return refuse(fd, reason, size, path, "another server uses it");
+		if (is_named(fd, path))
+			return fd;
+		close(fd);				/* removed or replaced by who had the lock */
+	}
+}
+
 /*
  * Open and lock an existing journal.  -1 with errno and a reason; ENOENT if
  * there is none.
@@ -242,13 +352,7 @@ refuse(int fd, char *reason, size_t size, const char *path, const char *what)
 int
 sa_journal_open(const char *path, char *reason, size_t size)
 {
-	int			fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC | PG_BINARY);
-
-	if (fd < 0)
-		return refuse(fd, reason, size, path, "could not open it");
-	if (!lock_file(fd, F_WRLCK))
-		return refuse(fd, reason, size, path, "another server uses it");
-	return fd;
+	return open_and_lock(path, 0, reason, size);
 }
 
 /* Who has opened or made the journal lets others of this server join.  False with errno. */
@@ -302,33 +406,50 @@ fill_with_zeroes(int fd, uint64 size)
 }
 
 /*
- * Make a journal, locked and full of zeroes, in the place of whatever is there.
- * The caller knows that nobody needs that.
+ * Make a journal that is to lie at path: locked, full of zeroes, durable but for
+ * its superblock, and under another name until sa_journal_install().
  */
 int
 sa_journal_create(const char *path, uint32 section_blocks, char *reason, size_t size)
 {
+	char		unfinished[MAXPGPATH];
 	int			fd;
 
+	errno = ENAMETOOLONG;
+	if (snprintf(unfinished, MAXPGPATH, "%s" UNFINISHED, path) >= MAXPGPATH)
+		return refuse(-1, reason, size, path, "could not create it");
 	if (strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) == 0 &&
 		mkdir(sa_journal_directory, pg_dir_create_mode) != 0 && errno != EEXIST)
 		return refuse(-1, reason, size, path, "could not create its directory");
-	if (unlink(path) != 0 && errno != ENOENT)
-		return refuse(-1, reason, size, path, "could not remove the old one");
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_DIRECT | O_CLOEXEC | PG_BINARY, pg_file_create_mode);
+	fd = open_and_lock(unfinished, O_CREAT, reason, size);
 	if (fd < 0)
-		return refuse(fd, reason, size, path, "could not create it");
-	if (!lock_file(fd, F_WRLCK) || !fill_with_zeroes(fd, sa_journal_file_size(section_blocks)))
+		return -1;
+	if (ftruncate(fd, 0) != 0 || !fill_with_zeroes(fd, sa_journal_file_size(section_blocks)))
 	{
 		int			error = errno;
 
-		unlink(path);
+		unlink(unfinished);
 		errno = error;
 		return refuse(fd, reason, size, path, "could not write it full of zeroes");
 	}
-	fsync_fname(sa_journal_directory, true);
-	fsync_fname(".", true);
 	return fd;
+}
+
+/*
+ * Give a journal that was made, with its superblock, its name, durably, in the
+ * place of whatever has it, which the caller has locked.  0 or an errno.
+ */
+int
+sa_journal_install(const char *path)
+{
+	char		unfinished[MAXPGPATH];
+	int			error;
+
+	snprintf(unfinished, MAXPGPATH, "%s" UNFINISHED, path);
+	error = rename_durably(unfinished, path);
+	if (error == 0)
+		error = sync_path(".", O_RDONLY | O_DIRECTORY);	/* the directory may be new */
+	return error;
 }
 
 /* A SaJournalRead; arg points to the descriptor. */

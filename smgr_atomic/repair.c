@@ -61,7 +61,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "catalog/pg_tablespace_d.h"
 #include "common/relpath.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
@@ -124,23 +123,13 @@ close_segment(Repair *repair)
 	repair->fd = -1;
 }
 
-/*
- * A tablespace that is linked must be there.  One that is not linked has been
- * dropped.
- */
+/* A tablespace that is linked must be there. */
 static void
 check_tablespace(const SaJournalKey *key)
 {
 	char		path[MAXPGPATH];
-	struct stat st;
 
-	if (key->tablespace == GLOBALTABLESPACE_OID || key->tablespace == DEFAULTTABLESPACE_OID)
-		return;
-	snprintf(path, sizeof(path), "pg_tblspc/%u", key->tablespace);
-	if (lstat(path, &st) != 0 && errno == ENOENT)
-		return;
-	snprintf(path, sizeof(path), "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
-	if (stat(path, &st) == 0)
+	if (!sa_journal_lost_tablespace(key, path))
 		return;
 	ereport(FATAL,
 			(errcode_for_file_access(),

@@ -11,8 +11,9 @@
  * It has the kernel write back the pages of each section as soon as the section
  * is complete, with no more than smgr_atomic.io_depth of them under way, because
  * all that an fdatasync() finds goes to the device at once, and WAL waits behind
- * it.  When no such section is left and half of the ring is in use, it retires
- * them.
+ * it.  When no such section is left and most of the ring is in use, it retires
+ * them.  For each step it takes the lock under which files are synced, because it
+ * may be the one that the kernel tells of a failure (doublewrite.c).
  *
  * It starts with the postmaster, because writers serve recovery too.  It may
  * die at any point: whoever finds the journal full makes room itself.
@@ -38,6 +39,7 @@
 #include "retirer.h"
 #include "smgr_atomic.h"
 #include "worker.h"
+#include "writeback.h"
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
 void
@@ -47,58 +49,33 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
-/* Where the kernel cannot do this, retiring has more to do. */
+/*
+ * Pages of one segment, in order.  Those of one step are begun while those of the
+ * one before are on their way.
+ */
 static void
-start_write_back(int fd, const SaJournalKey *key)
+write_back_file(const SaJournalKey *pages, uint32 count)
 {
-	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-
-	(void) sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WRITE);
-}
-
-static void
-await_write_back(int fd, const SaJournalKey *key)
-{
-	off64_t		offset = (off64_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-	char		path[MAXPGPATH];
-	int			rc;
-
-	sa_doublewrite_sync_begins();
-	do
-		rc = sync_file_range(fd, offset, BLCKSZ, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0 && errno != ENOSYS && errno != EPERM)
-	{
-		sa_journal_segment_path(key, path);
-		ereport(PANIC,
-				(errcode_for_file_access(),
-				 errmsg("could not write back block %u in file \"%s\": %m", key->block, path),
-				 errdetail("The page was in the page cache only; WAL and the page journal have it."),
-				 errhint("Recovery will write it again. Check the device and the kernel log.")));
-	}
-	sa_doublewrite_sync_ends(false, NULL);
-}
-
-/* Pages of one segment, in order. */
-static void
-write_back_file(const SaJournalKey *page_keys, uint32 count)
-{
+	int			requests = Max(sa_io_depth / 2, 1);
 	char		path[MAXPGPATH];
 	int			fd;
 
-	if (page_keys[0].relation == 0)
+	if (pages[0].relation == 0)
 		return;					/* void by now */
-	sa_journal_segment_path(&page_keys[0], path);
+	sa_journal_segment_path(&pages[0], path);
 	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
 	if (fd < 0)
 		return;					/* retiring will say why, if it has to */
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
-	for (uint32 i = 0; i < count + sa_io_depth && !ShutdownRequestPending; i++)
+	for (uint32 awaited = 0, begun = 0, next; awaited < count && !ShutdownRequestPending;)
 	{
-		if (i >= (uint32) sa_io_depth)
-			await_write_back(fd, &page_keys[i - sa_io_depth]);
-		if (i < count)
-			start_write_back(fd, &page_keys[i]);
+		next = begun + sa_writeback_step(pages + begun, count - begun, requests);
+		sa_doublewrite_sync_begins();
+		sa_writeback_start(fd, pages + begun, next - begun);
+		sa_writeback_await(fd, pages + awaited, begun - awaited);
+		sa_doublewrite_sync_ends(false, NULL);
+		awaited = begun;
+		begun = next;
 	}
 	pgstat_report_wait_end();
 	close(fd);

@@ -424,14 +424,30 @@ panic(const SaRequest *request)
 			 errhint("Recovery will write it again. Check the device and the kernel log.")));
 }
 
+/*
+ * Nothing of the request has been written; its pages get other copies in the page
+ * journal.  (After any other error something may have been: the copies stay.)
+ */
+static void
+give_copies_up(const SaRequest *request)
+{
+	if (request->section >= 0)
+		sa_doublewrite_placed(request->section, request->page_count);
+}
+
+static void
+queue_again(const SaRequest *request)
+{
+	give_copies_up(request);
+	sa_pool_requeue(request->slots, request->page_count);
+}
+
 /* A request is done: free its slots, or see to its error. */
 static void
 settle(SaRequest *request)
 {
 	instr_time	elapsed;
 
-	if (request->section >= 0 && request->error != 0)
-		sa_doublewrite_placed(request->section, request->page_count);
 	switch (request->error)
 	{
 		case 0:
@@ -449,19 +465,20 @@ settle(SaRequest *request)
 			sa_stats_retries(1);
 			if (++me->retries >= QUICK_RETRIES)
 				me->pause_us = RETRY_PAUSE_US;
-			sa_pool_requeue(request->slots, request->page_count);
+			queue_again(request);
 			break;
 		case ENOSPC:
 		case EDQUOT:
 			sa_stats_error();
 			warn_no_space(request);
+			give_copies_up(request);
 			sa_pool_hold(request->slots, request->page_count);
 			break;
 		case EINVAL:
 			if (request->page_count == 1)
 				panic(request);
 			me->files[request->file].unit_max = BLCKSZ;
-			sa_pool_requeue(request->slots, request->page_count);
+			queue_again(request);
 			break;
 		default:
 			panic(request);

@@ -129,7 +129,7 @@ sub error_of_write_back
 	is($status, 0, "$arm: pages are changed in memory") or diag($err);
 	$run->sql('CHECKPOINT;');
 	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when pages cannot be written back");
-	like($run->log_text, qr/PANIC:  could not (?:fsync|write back block \d+ in) file "\Q$file\E": Input\/output error/,
+	like($run->log_text, qr/PANIC:  could not (?:fsync|write back blocks \d+ to \d+ in) file "\Q$file\E": Input\/output error/,
 		'... the log names the file');
 	cmp_ok($run->disk_status->{refused}, '>', 0, '... the disk had refused them');
 	$run->set('eio-range', '0:0');
@@ -163,7 +163,7 @@ sub error_of_write_back_behind
 		$run->sql("UPDATE victim SET v = $v;") unless $run->has_ended;
 	}
 	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when evicted pages cannot be written back");
-	like($run->log_text, qr/PANIC:  could not write back block \d+ in file "\Q$file\E": Input\/output error/,
+	like($run->log_text, qr/PANIC:  could not write back blocks \d+ to \d+ in file "\Q$file\E": Input\/output error/,
 		'... the log names block and file');
 	unlike($run->log_text, qr/checkpoint starting/, '... without a checkpoint');
 	$run->set('eio-range', '0:0');
