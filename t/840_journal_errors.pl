@@ -11,6 +11,7 @@ use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
+use Cwd qw(abs_path);
 use Errno qw(EIO ENFILE);
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
@@ -53,8 +54,8 @@ sub faults { return (-s "$data/test_faults" // 0) / 2 }
 # Statements in the background.
 sub start_sql
 {
-	my ($sql) = @_;
-	return IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', $sql ],
+	my @sql = @_;
+	return IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), map { ('-c', $_) } @sql ],
 		'<', \undef, '>', '/dev/null', '2>&1');
 }
 
@@ -100,12 +101,13 @@ touch('test_fault', 'await retirer ' . EIO . " 1 $file\n");
 sql($update);
 $sum += 3000;
 wait_until('the retirer to panic', sub { -e "$data/test_panicking" });
+my $latest = control_value($node, 'Latest checkpoint location');
 my $checkpoint = start_checkpoint($node);
 wait_until('the checkpointer to wait for it, or to be done', sub {
 	$checkpoint->pump_nb;
 	return !$checkpoint->pumpable || sql(q{SELECT count(*) FROM pg_stat_activity
 		WHERE backend_type = 'checkpointer' AND wait_event = 'smgr_atomic_journal'}) == 1 });
-unlike(log_since($node, $position), qr/checkpoint complete/, 'the retirer knows of an error: no checkpoint completes');
+is(control_value($node, 'Latest checkpoint location'), $latest, 'the retirer knows of an error: no checkpoint completes');
 unlink "$data/test_hold_panic";
 eval { $checkpoint->finish };
 panics('an error of write-back', qr/PANIC:  could not write back blocks \d+ to \d+ in file "\Q$file\E": Input\/output error/, $position);
@@ -130,15 +132,20 @@ is($sum % 3000, 0, '... nothing is lost');
 
 # ---- a page that is written by half ------------------------------------------------
 
-# Its copy stays as long as the process has not ended.  Others fill the journal
-# meanwhile, until there is no room, or until all they have is written; no session
-# could ask which, it might have to write a page itself.
+# Its copy stays as long as the process has not ended; it is the only page of its
+# batch.  Others fill the journal meanwhile, until there is no room, or until all
+# they have is written; no session could ask which, it might have to write a page
+# itself.
+sql('CREATE TABLE single AS SELECT 1 i, 0 v');
+sql('SELECT * FROM single; UPDATE single SET v = 0; CHECKPOINT');    # leaves nothing else to write
+my ($single) = block_in_file($node, 'single', 0);
 sql('CHECKPOINT');
 $position = log_position($node);
 touch('test_hold_panic');
-touch('test_fault', "write writer 0 1 $file\n");
-my $load = start_sql("$update; UPDATE other SET v = v + 1");
+touch('test_fault', "write writer 0 1 $single\n");
+$checkpoint = start_sql('UPDATE single SET v = 1', 'CHECKPOINT');
 wait_until('the writer to panic', sub { -e "$data/test_panicking" });
+my $load = start_sql('UPDATE other SET v = v + 1');
 my ($before, $same) = (0, 0);
 wait_until('nothing more to be written to the journal', sub {
 	my $now = (Time::HiRes::stat("$data/pgsql_tmp_smgr_atomic/smgr_atomic.journal"))[9];
@@ -147,9 +154,38 @@ wait_until('nothing more to be written to the journal', sub {
 	return $same >= 200 });
 $node->stop('immediate');
 eval { $load->finish };
-my $halves = faults();
-is($halves > 0, 1, 'a page was written by half');
+eval { $checkpoint->finish };
+is(faults() > 0, 1, 'a page was written by half');
 is_whole('a page that was written by half');
+is(sql('SELECT v FROM single'), 1, '... that one too');
+
+# ---- a tablespace that is gone ------------------------------------------------------
+
+# Its pages are written, but not synced; their copies stay when room is made.
+mkdir "$data/../space" or die "mkdir: $!";
+sql("CREATE TABLESPACE space LOCATION '" . abs_path("$data/../space") . "'");
+sql(q{CREATE TABLE s TABLESPACE space AS SELECT i, 0 v, repeat('v', 300) f FROM generate_series(1, 1000) i;
+	CREATE EXTENSION pg_buffercache});
+sql('SELECT count(*) FROM other; SELECT count(*) FROM s; CHECKPOINT');    # reading them writes nothing from now on
+sql('UPDATE s SET v = 1');
+wait_until('the pages of the table to be written', sub {
+	sql('SELECT count(*) FROM other');
+	return sql(q{SELECT NOT EXISTS (SELECT FROM pg_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('s'))
+		AND (SELECT used + in_flight = 0 FROM smgr_atomic_pool)}) eq 't' });
+my ($version) = glob "$data/../space/PG_*";
+rename $version, "$data/../space/away" or die "rename: $!";
+$position = log_position($node);
+eval { sql('UPDATE other SET v = v + 1; CHECKPOINT') };
+wait_until('the end of the server', sub { !-e "$data/postmaster.pid" });
+$node->_update_pid(0);
+my $lost = qr/could not access tablespace directory "pg_tblspc\/\d+\/PG_\d+_\d+": No such file/;
+like(log_since($node, $position), qr/PANIC:  $lost/, 'a tablespace that is gone: PANIC');
+my ($runs, $log) = try_start($node);
+ok(!$runs, '... does not start');
+like($log, qr/FATAL:  $lost/, '... says why');
+rename "$data/../space/away", $version or die "rename: $!";
+is_whole('... put back');
+is(sql('SELECT count(*) || chr(32) || sum(v) FROM s'), '1000 1000', '... its pages too');
 
 # ---- no descriptors for a while ----------------------------------------------------
 
