@@ -28,7 +28,7 @@ my $sum = 0;
 
 sub crash
 {
-	$node->safe_psql('postgres', 'UPDATE t SET n = n + 1');
+	$node->safe_psql('postgres', 'CHECKPOINT; UPDATE t SET n = n + 1');
 	$sum += 20000;
 	$node->stop('immediate');
 	return;
@@ -103,6 +103,22 @@ for my $directory ('pgsql_tmp_smgr_atomic', $elsewhere, 'pgsql_tmp_smgr_atomic')
 	set('smgr_atomic.journal_directory', "'$directory'");
 	starts("the journal in $directory", $some, $directory);
 }
+
+# ---- a server that would forget that an fsync has failed ---------------------------------------
+
+crash();
+set('data_sync_retry', 'on');
+($runs, $log) = try_start($node);
+ok(!$runs, 'data_sync_retry after a crash: does not start');
+like($log, qr/FATAL:  WAL since the last checkpoint has no full-page images.*doublewrite needs data_sync_retry = off/s,
+	'... says why');
+set('data_sync_retry', 'off');
+starts('without it', $some, 'pgsql_tmp_smgr_atomic');
+stop_clean($node);
+set('data_sync_retry', 'on');
+$node->start;
+is(images($node), 'on', 'data_sync_retry: images stay on');
+like(status($node)->{reason}, qr/^doublewrite needs data_sync_retry = off/, '... it says why');
 
 stop_clean($node);
 done_testing();
