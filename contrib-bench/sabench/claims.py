@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from . import report, statistics
+from . import report, statistics, targets as judge
 
 # Where smgr_atomic can lose, and why.  {..} are figures of the arm.
 WHY = {
@@ -23,6 +23,12 @@ WHY = {
     'ready_s': 'see redo', 'redo_us': 'see redo',
     'redo_s': 'redo reads pages from disk that full-page images would have brought '
               '(recovery_prefetch reads ahead)',
+    'tps_beside': 'what the library adds to each read and write of a page',
+    'cpu_beside': 'what the library adds to each read and write of a page',
+    'accept_us': 'the page is copied into a slot, looked up and locked, and a writer may be woken',
+    'accept_cpu_beside': 'the page is copied into a slot, looked up and locked, and a writer may be woken',
+    'pages_per_s': 'handing over between processes, and making all durable at the end',
+    'page_own_cpu_us': 'the pool copies pages and looks them up',
     'task_s': 'pages leave at the pace of copy-on-write; in stock they wait in the page cache',
     'task_durable_s': 'pages leave at the pace of copy-on-write',
     'task_pages_per_s': 'copy-on-write limits the pages per second; stock\'s go to the page cache first',
@@ -103,6 +109,35 @@ def losses_text(results):
     return head, lines
 
 
+def targets(results):
+    """What was to be reached: [(verdict, comparison, target, ratio)], losses first; texts for a table."""
+    rows = []
+    for result in results:
+        titles = {arm.name: arm.title for arm in result.plan.arm_list()}
+        for target in result.plan.target_list():
+            ratio = report.compare(result.records, target.key, target.arm, target.base)
+            metric = report.METRICS[target.key]
+            rows.append((judge.verdict(target, ratio), result.name,
+                         f'{metric_name(metric)}: {titles[target.arm]} ÷ {titles[target.base]} '
+                         f'{"≥" if target.at_least else "≤"} {target.bound:g}', ratio_text(ratio)))
+    return sorted(rows, key=lambda row: judge.ORDER.index(row[0]))
+
+
+TARGET_HEADS = ('', 'comparison', 'target', 'figure (interval)')
+TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached where '
+               'none of it is, and not shown otherwise.')
+
+
+def ratio_text(ratio):
+    """"0.97 (0.94–1.01)" with as many digits as tell it from 1."""
+    if ratio is None:
+        return '–'
+    values = [ratio['median'], *(ratio['interval'] or ())]
+    digits = 1 if ratio['median'] >= 10 else 3 if all(abs(value - 1) < 0.05 for value in values) else 2
+    middle, *ends = [f'{value:.{digits}f}' for value in values]
+    return f'{middle} ({"–".join(ends)})' if ends else middle
+
+
 def named(results, result, line):
     """A line about one of several comparisons says which; that of the only one does not."""
     return f'{result.name}: {line}' if len(results) > 1 else line
@@ -126,7 +161,7 @@ def disk_share(result):
 def metric_name(metric):
     """The label with its section where the label says too little alone."""
     section = next(title for title, metrics in report.SECTIONS if metric in metrics)
-    alone = section in ('Throughput', 'Time of one repetition', 'Largest file')
+    alone = section in ('Throughput', 'Time of one repetition', 'Page writes', 'Largest file')
     return metric.label if alone else f'{section}: {metric.label}'
 
 
@@ -140,11 +175,7 @@ def lost(entry, metric):
 
 def against(result, key, arm, base):
     """The ratio of two arms of a comparison, as an entry that claim_text() understands."""
-    def rounds(name):
-        return {record['round']: record['figures'].get(key) for record in result.records
-                if record['arm'] == name}
-
-    return {'ratio': statistics.ratio(rounds(arm.name), rounds(base.name))}
+    return {'ratio': report.compare(result.records, key, arm.name, base.name)}
 
 
 HEADLINE = (('wal_per_transaction', 'WAL per transaction'), ('tps', 'TPS'),
@@ -182,7 +213,7 @@ def headline(result):
     keys = TASK_HEADLINE if result.plan.task else HEADLINE
     bound, bound_key = unsafe(result.plan), 'task_s' if result.plan.task else 'tps'
     rows = []
-    for arm in ours(result.plan):
+    for arm in ours(result.plan) if result.plan.task or result.plan.is_load() else []:
         if arm.name != result.plan.arm_list()[0].name:
             cells = [_claim(result.summary[arm.name].get(key), key) for key, _ in keys]
             near = _claim(against(result, bound_key, arm, bound), bound_key) if bound else ('', '')

@@ -74,6 +74,27 @@ def measure(place, disk, seconds, say):
         shutil.rmtree(work, ignore_errors=True)
 
 
+def beside(path, place, disk, seconds):
+    """Direct and atomic writes, depth 32, on a file of a server that has ended: figures of its run.
+
+    The file is spoilt.  A figure of what this disk refuses is None.
+    """
+    work = pathlib.Path(tempfile.mkdtemp(prefix='fio-'))
+    try:
+        own = None if knows_atomic(_run('fio', '--version').stdout) else _build(work)
+        size = path.stat().st_size >> 20
+        place.limit(disk)
+        found = {}
+        for kind in ('direct', 'atomic'):
+            job = next(job for job in JOBS if job.kind == kind and job.depth == 32)
+            found[f'file_fio_{kind}'] = _one(job, path, seconds, own, size).get('iops')
+            volume.sync(place.path)
+        return found
+    finally:
+        place.unlimit()
+        shutil.rmtree(work, ignore_errors=True)
+
+
 def _prepare(target):
     """A file that is written throughout, so that only overwrites are measured."""
     block = os.urandom(1 << 20)
@@ -94,13 +115,13 @@ def _build(work):
     return program
 
 
-def _one(job, target, seconds, own):
+def _one(job, target, seconds, own, size_mb=FILE_MB):
     result = {'name': job.name, 'title': job.title, 'depth': job.depth, 'kind': job.kind}
     try:
         if job.kind == 'atomic' and own:
             result.update(_with_ours(own, target, job, seconds))
         else:
-            result.update(_with_fio(target, job, seconds))
+            result.update(_with_fio(target, job, seconds, size_mb))
     except FioError as error:
         if job.kind != 'atomic':
             raise
@@ -117,9 +138,9 @@ def _with_ours(own, target, job, seconds):
             'cpu_us': found['cpu_s'] * 1e6 / max(found['writes'], 1)}
 
 
-def _with_fio(target, job, seconds):
+def _with_fio(target, job, seconds, size_mb):
     words = ['fio', '--name=pages', f'--filename={target}', '--rw=randwrite', '--bs=8k',
-             f'--size={FILE_MB}M', '--time_based', f'--runtime={seconds}', '--randseed=1',
+             f'--size={size_mb}M', '--time_based', f'--runtime={seconds}', '--randseed=1',
              '--norandommap', '--output-format=json']
     if job.kind == 'buffered':
         words += ['--ioengine=psync', '--end_fsync=1']

@@ -75,6 +75,11 @@ class Pgbench:
                        statistics.histogram(latencies), start)
 
 
+def slice_of(server, plan, seed):
+    """A short run without a log: pgbench's summary of it."""
+    return summary(_pgbench(server, words(plan, plan.duration, seed)))
+
+
 def prewarm(server):
     """Read all tables and indexes into shared buffers as far as they fit."""
     if not server.rows("SELECT 1 FROM pg_extension WHERE extname = 'pg_prewarm'"):

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import time
 
-from . import extents, figures, load, measure, processes, recovery, sampler, standby, task, volume, wal
+from . import extents, figures, fio, load, measure, processes, recovery, sampler, standby, task, volume, wal
 
 
 class Run:
@@ -42,6 +42,7 @@ class Run:
                 record['recovery'] = self._crash(running)
             finally:
                 self.place.unlimit()
+        record['figures'].update(self._fio_beside(record['figures']))
         record['machine']['background_cpu'] = background
         record['elapsed_s'] = time.monotonic() - began
         record['figures'].update(figures.extents(record['extents']))
@@ -51,7 +52,7 @@ class Run:
     def _begin(self, running):
         """Checks, settings, data in memory, a checkpoint: the common start."""
         checks = measure.check_arm(running, self.arm)
-        _save_settings(running, self.directory)
+        save_settings(running, self.directory)
         self.progress.say('reading the data into memory')
         load.prewarm(running)
         running.run('CHECKPOINT;')
@@ -66,7 +67,7 @@ class Run:
         tps = self.load.warm_up(running, plan.warmup, self.seed + 1000)
         measure.wait_quiet(running)
         self.place.limit(plan.disk())
-        before, machine = self._now(running), measure.busy()
+        before, machine, others = self._now(running), measure.busy(), processes.others()
         library = measure.library_stats(running) if self.arm.library else None
         file = next(iter(extents.largest(self.data, 1)), None)
         with sampler.Sampler(self.device, file) as sampled, follower.sampling():
@@ -75,6 +76,7 @@ class Run:
         after = self._now(running)
         counters = measure.difference(before, after)
         machine = measure.difference(machine, measure.busy())
+        machine['others_cpu_s'] = processes.grown(others, processes.others())
         replica = follower.catch_up()
         found = self._look_at_wal(running, before['wal_lsn'], after['wal_lsn'])
         drained = None if plan.no_drain else self._drain(running, before)
@@ -116,7 +118,7 @@ class Run:
         plan = self.plan
         checks = self._begin(running)
         self.place.limit(plan.disk())
-        machine, start = measure.busy(), time.time()
+        machine, others, start = measure.busy(), processes.others(), time.time()
         used = processes.cpu_seconds(running.process.pid)
         library = measure.library_stats(running) if self.arm.library else None
         repeats = []
@@ -127,6 +129,7 @@ class Run:
                                      functools.partial(look, running)))
         self.place.unlimit()
         machine = measure.difference(machine, measure.busy())
+        machine['others_cpu_s'] = processes.grown(others, processes.others())
         counters, drained = task.total(repeats, 'counters'), task.total(repeats, 'drained')
         drained['seconds'] = sum(one['durable_seconds'] - one['seconds'] for one in repeats)
         counters['server_cpu_s'] = processes.cpu_seconds(running.process.pid) - used
@@ -137,6 +140,17 @@ class Run:
         result.update(figures.archive(result, found))
         return self._record(checks, start, counters, drained, library, machine, found, result,
                             checkpoints=[], tps_per_second=[], histogram={}, repeats=repeats)
+
+    def _fio_beside(self, result):
+        """What the disk does by itself on the largest file, and how near the statement came to that."""
+        plan, found = self.plan, {}
+        if plan.task and plan.file_fio_seconds:
+            self.progress.say('fio on the same file')
+            found = fio.beside(extents.largest(self.data, 1)[0], self.place, plan.disk(), plan.file_fio_seconds)
+            for kind, name in (('direct', 'task_fio_share'), ('atomic', 'task_atomic_share')):
+                rate = found[f'file_fio_{kind}']
+                found[name] = result['task_pages_per_s'] / rate if rate else None
+        return found
 
     # ---- afterwards ----
 
@@ -176,7 +190,7 @@ class Run:
                 'wal': found, 'figures': result, **more}
 
 
-def _save_settings(running, directory):
+def save_settings(running, directory):
     rows = running.rows("SELECT name, setting, unit, source FROM pg_settings "
                         "WHERE source <> 'default' ORDER BY name")
     _write_csv(directory / 'settings.csv', rows)

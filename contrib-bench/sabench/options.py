@@ -11,13 +11,20 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from . import fio, profiles
+from . import fio, profiles, targets
 from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
 COPY_MB_PER_SECOND = 400    # for estimates of time only, as the next one
 TASK_SECONDS = 6
+SLICE_SECONDS = 0.4         # between two slices
+PAGES_PREPARE_SECONDS, PAGES_SECONDS = 25, 5        # of --driver pagerate and accept
 TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
+DRIVERS = {'pgbench': '', 'sysbench': '', 'slices': '', 'pagerate': 'page writes of a server and of the kernel',
+           'accept': 'a page write by a process that evicts it'}     # with titles of those that run no load
+
+
+LISTS = ('set', 'target')   # options that may be repeated; in a small file with ";" between
 
 
 class PlanError(Exception):
@@ -65,6 +72,8 @@ class Plan:
     fio_seconds: int = 3
     crash_seconds: int = 0
     standby_mb_s: float = 0.0
+    file_fio_seconds: int = 0
+    target: list = dataclasses.field(default_factory=list)
 
     def __post_init__(self):
         self.methods = {}       # {arm: method in force}, from records; no option
@@ -79,14 +88,36 @@ class Plan:
         """The load in a few words."""
         if self.task:
             return pathlib.Path(self.task).stem.replace('-', ' ')
+        if DRIVERS[self.driver]:
+            return DRIVERS[self.driver]
         if self.driver == 'sysbench':
             return f'sysbench {self.test}'
         if self.script:
             return pathlib.Path(self.script).stem.replace('-', ' ')
         return f'pgbench {self.builtin}'
 
+    def is_load(self):
+        """Whether runs are loads of some seconds, with TPS and checkpoints."""
+        return not self.task and self.driver in ('pgbench', 'sysbench')
+
+    def has_server_settings(self):
+        """Whether the plan's scale and settings are in force, as with all but page writes alone."""
+        return not DRIVERS[self.driver]
+
+    def work(self):
+        """What a run of one arm does, in a few words."""
+        if self.task:
+            return f'{self.repeat} repetitions'
+        if DRIVERS[self.driver]:
+            return 'a turn'
+        return f'{self.repeat} slices of {self.duration} s' if self.driver == 'slices' else f'{self.duration} s'
+
     def arm_list(self):
-        return [profiles.arm(name).found(self.methods.get(name)) for name in self.arms.split(',')]
+        return [profiles.taking_part(self.driver, name).found(self.methods.get(name))
+                for name in self.arms.split(',')]
+
+    def target_list(self):
+        return [targets.parse(text) for text in self.target]
 
     def disk(self):
         return profiles.disk(self.device_limit)
@@ -119,7 +150,11 @@ class Plan:
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
         prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
         if self.task:
-            return prepare, copy + 5 + self.repeat * TASK_SECONDS
+            return prepare, copy + 5 + self.repeat * TASK_SECONDS + 2 * self.file_fio_seconds
+        if self.driver == 'slices':
+            return prepare, copy + 5 + self.warmup + self.repeat * (self.duration + SLICE_SECONDS)
+        if DRIVERS[self.driver]:
+            return PAGES_PREPARE_SECONDS, PAGES_SECONDS
         drain = 0 if self.no_drain else 2 + self._drain_seconds()
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
@@ -144,7 +179,7 @@ class Plan:
             if item.name in ('profile', 'results', 'work_dir') or value == item.default:
                 continue
             option = '--' + item.name.replace('_', '-')
-            if item.name == 'set':
+            if item.name in LISTS:
                 words += [word for setting in value for word in (option, setting)]
             elif value is True:
                 words.append(option)
@@ -192,11 +227,16 @@ def _add_what(parser):
                       help='first one is what the others are compared with (%(default)s)')
     what.add_argument('--rounds', type=int, metavar='N',
                       help='how often every arm runs (%(default)s)')
+    what.add_argument('--target', action='append', metavar='TEXT',
+                      help='what the report is to judge, such as "tps smgr_atomic/stock >= 0.95": a figure of '
+                      'results.csv, two arms, and the least or the largest ratio; may be repeated')
 
 
 def _add_load(parser):
     load = parser.add_argument_group('load')
-    load.add_argument('--driver', choices=('pgbench', 'sysbench'), help='(%(default)s)')
+    load.add_argument('--driver', choices=tuple(DRIVERS),
+                      help='slices: pgbench for --duration s at a time, --repeat times in each round on each of '
+                      'several servers that all run; pagerate, accept: page writes, see profiles (%(default)s)')
     load.add_argument('--builtin', metavar='NAME', help='pgbench script (%(default)s)')
     load.add_argument('--script', metavar='FILE', help='own pgbench script instead')
     load.add_argument('--test', metavar='NAME', help='sysbench test (%(default)s)')
@@ -206,7 +246,7 @@ def _add_load(parser):
                       help='time this file of statements as a whole instead of a load')
     load.add_argument('--prepare', metavar='FILE', help='run this before each repetition of it')
     load.add_argument('--repeat', type=int, metavar='N',
-                      help='repetitions of the task in each run (%(default)s)')
+                      help='repetitions of the task, or slices, in each run (%(default)s)')
     load.add_argument('--scale', type=int, metavar='N',
                       help='pgbench scale, 15.5 MB each; sysbench: 10000 rows in each table; '
                       ':scale in files (%(default)s)')
@@ -261,6 +301,9 @@ def _add_run(parser):
     run.add_argument('--fio-seconds', type=int, metavar='S',
                      help='measure first what the disk can do by itself, S seconds for each of '
                      '7 ways; 0: not (%(default)s)')
+    run.add_argument('--file-fio-seconds', type=int, metavar='S',
+                     help='after a task: fio at depth 32 on the largest file of each run, S seconds for each of '
+                     '2 ways; 0: not (%(default)s)')
     run.add_argument('--crash-seconds', type=int, metavar='S',
                      help='at the end of each run: load for S seconds after a checkpoint, kill '
                      'the server, time its recovery; 0: not (%(default)s)')
@@ -308,7 +351,7 @@ def _defaults(parser, values):
 
 def _default(key, value):
     """A line of a profile as the value of its option; other types are argparse's business."""
-    if key == 'set' and isinstance(value, str):
+    if key in LISTS and isinstance(value, str):
         return [setting.strip() for setting in value.split(';')]
     if key in ('wal-volume', 'no-drain'):
         return value == 'yes'
@@ -351,23 +394,32 @@ def check(plan):
     for name in ('scale', 'clients', 'jobs', 'duration', 'rounds', 'repeat', 'tables'):
         if getattr(plan, name) < 1:
             raise PlanError(f'--{name} must be at least 1')
-    if min(plan.fio_seconds, plan.crash_seconds, plan.standby_mb_s) < 0:
-        raise PlanError('--fio-seconds, --crash-seconds and --standby-mb-s must not be negative')
+    if min(plan.fio_seconds, plan.file_fio_seconds, plan.crash_seconds, plan.standby_mb_s) < 0:
+        raise PlanError('seconds and --standby-mb-s must not be negative')
     if plan.warmup < 0 or not 0 <= plan.sample_rate <= 1:
         raise PlanError('--warmup must not be negative, --sample-rate is between 0 and 1')
     if plan.jobs > plan.clients:
         plan.jobs = plan.clients
     if len(set(plan.arms.split(','))) != len(plan.arms.split(',')):
         raise PlanError('--arms names an arm twice')
-    plan.arm_list()
+    names = {arm.name for arm in plan.arm_list()}
+    try:
+        wanted = plan.target_list()
+    except targets.TargetError as error:
+        raise PlanError(str(error)) from error
+    for target in wanted:
+        if not {target.arm, target.base} <= names:
+            raise PlanError(f'--target "{target.text}": not both arms take part ({plan.arms})')
     disk = plan.disk()
     if plan.directory and (disk.iops or disk.bandwidth):
         raise PlanError('--device-limit works on a volume of ours only, not with --directory')
     for name in ('script', 'setup', 'prepare', 'task'):
         if getattr(plan, name) and not plan.sql(name).is_file():
             raise PlanError(f'--{name}: there is no file "{getattr(plan, name)}"')
-    if plan.task and (plan.crash_seconds or plan.standby_mb_s or plan.driver == 'sysbench'):
-        raise PlanError('--task goes with none of --crash-seconds, --standby-mb-s and sysbench')
+    if (plan.task or plan.driver not in ('pgbench', 'sysbench')) and (plan.crash_seconds or plan.standby_mb_s):
+        raise PlanError('--crash-seconds and --standby-mb-s go with a load only')
+    if plan.task and plan.driver != 'pgbench':
+        raise PlanError(f'--task does not go with --driver {plan.driver}')
     if plan.directory and not pathlib.Path(plan.directory).is_dir():
         raise PlanError(f'--directory: there is no directory "{plan.directory}"')
     for setting in plan.set:
@@ -393,7 +445,8 @@ def check_machine(plan):
     for program in ('initdb', 'postgres', 'pgbench', 'psql'):
         if not (programs / program).exists():
             raise PlanError(f'{programs / program} is missing: contrib-bench/lab/setup installs it')
-    needed = ['gnuplot'] + (['fio', 'cc'] if plan.fio_seconds else [])
+    needed = ['gnuplot'] + (['fio', 'cc'] if plan.fio_seconds or plan.file_fio_seconds else [])
+    needed += ['cc', 'make'] if DRIVERS[plan.driver] else []
     needed += ['sysbench'] if plan.driver == 'sysbench' and not plan.task else []
     for program in needed:
         if not shutil.which(program):
@@ -426,15 +479,16 @@ def describe(plan):
         where = f'a new directory in {plan.directory}'
     else:
         where = f'{plan.filesystem} image of {plan.volume_mb()} MB on a loop device'
-    work = f'{plan.repeat} times' if plan.task else \
-        f'{plan.warmup} s warm-up and {plan.duration} s measured'
-    lines = [
-        f'load     {plan.load_title()}, scale {plan.scale} ({plan.data_mb()} MB), '
-        f'{plan.clients} clients, {plan.jobs} threads',
-        f'volume   {where}; {disk.title}' + ('; WAL on another one' if plan.wal_volume else ''),
-        f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
-        f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'
-        + ''.join(f', {setting}' for setting in plan.set),
+    work = f'{plan.warmup} s warm-up and {plan.duration} s measured' if plan.is_load() else plan.work()
+    lines = [f'load     {plan.load_title()}']
+    if plan.has_server_settings():
+        lines[0] += f', scale {plan.scale} ({plan.data_mb()} MB), {plan.clients} clients, {plan.jobs} threads'
+    lines.append(f'volume   {where}; {disk.title}' + ('; WAL on another one' if plan.wal_volume else ''))
+    if plan.has_server_settings():
+        lines.append(f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
+                     f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'
+                     + ''.join(f', {setting}' for setting in plan.set))
+    lines += [
         f'rounds   {plan.rounds}, each arm {work}:']
     for number in range(1, plan.rounds + 1):
         lines.append(f'           round {number}: '

@@ -17,7 +17,7 @@ h1 { font-size: 1.6em; } h2 { font-size: 1.25em; margin: 2.2em 0 .4em; border-to
   padding-top: 1em; } h3 { font-size: 1em; margin: 1.4em 0 .2em; }
 table { border-collapse: collapse; font-size: 13px; margin: .6em 0; } .wide { overflow-x: auto; }
 th, td { padding: 3px 9px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } tr.section td { font-weight: 600; padding-top: .8em; }
+th:first-child, td:first-child { text-align: left; } td.words { text-align: left; } tr.section td { font-weight: 600; padding-top: .8em; }
 svg { width: 100%; height: auto; background: var(--box); border-radius: 6px; }
 svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; } svg text.unit { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .frame { stroke: var(--soft); stroke-dasharray: 3 3; }
@@ -52,14 +52,14 @@ def write(results, target, title, unfinished=()):
              f'<title>{html.escape(title)}</title><style>{STYLE}</style>',
              f'<h1>{html.escape(title)}</h1>',
              f'<p>{html.escape(report.conditions(first.plan, first.environment)[1])}</p>',
-             _noise(results), _unfinished(unfinished), _losses(results), _headlines(results),
+             _noise(results), _unfinished(unfinished), _targets(results), _losses(results), _headlines(results),
              *(_wear(result) for result in results), _baselines(results)]
     parts += [_comparison(result) for result in results]
     target.write_text('\n'.join(parts) + '</html>\n')
 
 
 def _list(lines, kind=''):
-    return '<ul>' + ''.join(f'<li class="{kind}">{html.escape(line)}</li>' for line in lines) + '</ul>'
+    return '' if not lines else '<ul>' + ''.join(f'<li class="{kind}">{html.escape(line)}</li>' for line in lines) + '</ul>'
 
 
 def _noise(results):
@@ -69,6 +69,18 @@ def _noise(results):
 
 def _unfinished(names):
     return f'<p class="noisy">Not finished: {html.escape(", ".join(names))}.</p>' if names else ''
+
+
+def _targets(results):
+    rows = claims.targets(results)
+    if not rows:
+        return ''
+    kinds = {'reached': 'gain', 'not reached': 'loss'}
+    body = ''.join(f'<tr><td class="{kinds.get(row[0], "")}">{row[0]}</td>'
+                   + ''.join(f'<td class="words">{html.escape(cell)}</td>' for cell in row[1:]) + '</tr>' for row in rows)
+    heads = ''.join(f'<th>{head}</th>' for head in claims.TARGET_HEADS)
+    return (f'<h2>Targets</h2><p class="note">{claims.TARGET_NOTE}</p><div class="wide"><table>'
+            f'<tr>{heads}</tr>{body}</table></div>')
 
 
 def _losses(results):
@@ -139,12 +151,19 @@ def _comparison(result):
     head = report.conditions(plan, result.environment)[0]
     parts = [f'<h2 id="{html.escape(result.name)}">{html.escape(result.name)}</h2>',
              f'<p class="note">{html.escape(head)}</p>']
-    if plan.task:
+    parts.append(_list(report.without_checkpoint(result.records)))
+    if plan.driver == 'slices':
+        parts += [_simple_bars(result, 'tps', 'transactions per second, median of slices')]
+    elif not plan.has_server_settings():
+        parts += [_simple_bars(result, 'pages_per_s', 'pages per second'),
+                  _simple_bars(result, 'page_machine_cpu_us', 'processor time of the machine per page, µs'),
+                  _simple_bars(result, 'accept_us', 'time of one write, µs', '{:,.2f}')]
+    elif plan.task:
         parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
         parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
                   '<h3>Latency</h3>', svg.latency(plan, result.records), _extents(result)]
-    parts += [_wal_bars(result), _write_bars(result), _images(result), _table(result),
+    parts += [_wal_bars(result), _recovery_bars(result), _write_bars(result), _images(result), _table(result),
               f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']
     return '\n'.join(parts)
 
@@ -172,6 +191,21 @@ def _bars(result, key, parts, unit, label, note='{:,.0f}'):
     return svg.bars(rows, unit, label) if rows else ''
 
 
+def _simple_bars(result, key, unit, note='{:,.0f}'):
+    return _bars(result, key, lambda arm: [(_median(result, arm, key), unit)], unit, unit, note)
+
+
+def _recovery_bars(result):
+    def parts(arm):
+        redo, repair = _median(result, arm, 'redo_s'), _median(result, arm, 'repair_s')
+        return [(redo, 'redo'), (repair, 'reading the page journal'),
+                (max(_median(result, arm, 'ready_s') - redo - repair, 0), 'the rest until connections are accepted')]
+
+    chart = _bars(result, 'ready_s', parts, 'seconds', 'recovery after kill -9', '{:.2f}')
+    return chart and ('<h3>Recovery after kill -9</h3>' + svg.explain(
+        ['redo', 'reading the page journal', 'the rest until connections are accepted']) + chart)
+
+
 def _task_bars(result):
     def parts(arm):
         statement = _median(result, arm, 'task_s')
@@ -197,8 +231,8 @@ def _wal_bars(result):
         return [(whole * (1 - share), 'records'), (whole * share, 'full-page images')]
 
     unit = 'bytes of WAL per ' + ('repetition' if result.plan.task else 'transaction')
-    return ('<h3>WAL</h3>' + svg.explain(['records', 'full-page images'])
-            + _bars(result, 'wal_per_transaction', parts, unit, 'WAL'))
+    chart = _bars(result, 'wal_per_transaction', parts, unit, 'WAL')
+    return chart and '<h3>WAL</h3>' + svg.explain(['records', 'full-page images']) + chart
 
 
 def _write_bars(result):

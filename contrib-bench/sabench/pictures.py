@@ -18,7 +18,7 @@ class PictureError(Exception):
 def tps_over_time(plan, records, directory):
     """Write tps.svg, tps.png, the gnuplot script and its data; returns the path of the SVG;
     None for timed statements, which have no TPS."""
-    if plan.task:
+    if not plan.is_load():
         return None
     arms = plan.arm_list()
     step = plan.duration * (1 + GAP)

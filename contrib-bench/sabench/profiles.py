@@ -43,6 +43,19 @@ class Disk:
     not_modelled: str = ''
 
 
+# Ways of writing pages that take part in a comparison of page writes beside no arm, by its driver.
+WAYS = {
+    'pagerate': {
+        'kernel-atomic': Arm('kernel-atomic', "kernel's atomic writes, depth 64", '#e66100', ''),
+        'kernel-plain': Arm('kernel-plain', 'plain direct writes, depth 64', '#8c8c8c', '',
+                            warning='UNSAFE: pages can tear'),
+        'pool-direct': Arm('pool-direct', 'pool, direct', '#17a398', '', library='smgr_atomic'),
+        'pool-journal': Arm('pool-journal', 'pool, page journal', '#1f9e6e', '', library='smgr_atomic')},
+    'accept': {
+        'page-cache': Arm('page-cache', 'stock: mdwrite() into the page cache', '#e66100', ''),
+        'pool': Arm('pool', 'smgrwrite() into the pool', '#2f86eb', '', library='smgr_atomic')}}
+
+
 def names(kind):
     """Names of all files of a kind ("arms", "disks", "profiles")."""
     return sorted(path.stem for path in (HOME / kind).glob('*.conf'))
@@ -77,6 +90,16 @@ def _build(kind, section, cls, name, **more):
 
 def arm(name):
     return _build('arms', 'arm', Arm, name, settings='settings')
+
+
+def taking_part(driver, name):
+    """What stands beside a name in --arms: an arm, or a way of writing pages."""
+    ways = WAYS.get(driver)
+    if ways is None:
+        return arm(name)
+    if name not in ways:
+        raise ProfileError(f'--driver {driver} has no way "{name}"; there are: {", ".join(ways)}')
+    return ways[name]
 
 
 def disk(name):

@@ -22,9 +22,22 @@ SECTIONS = (
     ('Time of one repetition', (
         Metric('task_s', 'statement, s', 'less', 2),
         Metric('task_durable_s', 'until all of it is on disk, s', 'less', 2),
-        Metric('task_pages_per_s', 'pages written per second of the statement', 'more'))),
+        Metric('task_pages_per_s', 'pages written per second of the statement', 'more'),
+        Metric('file_fio_direct', 'fio, direct writes of the same file, depth 32, per second'),
+        Metric('file_fio_atomic', 'atomic writes of the same file, depth 32, per second'),
+        Metric('task_fio_share', 'pages written per second against fio', '', 2),
+        Metric('task_atomic_share', 'pages written per second against atomic writes', '', 2))),
+    ('Page writes', (
+        Metric('pages_per_s', 'pages per second', 'more'),
+        Metric('page_own_cpu_us', 'processor time of its processes per page, µs', 'less', 1),
+        Metric('page_machine_cpu_us', 'processor time of the machine per page, µs', 'less', 1),
+        Metric('accept_us', 'time of one write, µs', 'less', 2),
+        Metric('accept_beside', 'time against stock, batch by batch', 'less', 2),
+        Metric('accept_cpu_beside', 'processor time against stock, batch by batch', 'less', 2))),
     ('Throughput', (
         Metric('tps', 'TPS', 'more'),
+        Metric('tps_beside', 'TPS against the first arm, slice by slice', 'more', 3),
+        Metric('cpu_beside', 'processor time of the server against the first arm, slice by slice', 'less', 3),
         Metric('second_sd', 'standard deviation of seconds', 'less'),
         Metric('second_cv', 'coefficient of variation', 'less', 3),
         Metric('second_min', 'slowest second, TPS', 'more'),
@@ -93,6 +106,8 @@ CLAIM = ('"~" marks one whose interval includes 1: no difference shown. Interval
 NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
             'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
+NO_CHECKPOINT = ('No checkpoint was under way in the measured seconds of {which}: what these rounds show of TPS and '
+                 'WAL is a time between checkpoints.')
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
@@ -126,6 +141,17 @@ def summarise(plan, records):
                                         seconds[first])
             result[arm][key] = entry
     return result
+
+
+def compare(records, key, arm, base):
+    """The ratio of two arms of a comparison in a figure: {median, interval, ...} or None."""
+    def of(name):
+        own = [record for record in records if record['arm'] == name]
+        return ({record['round']: record['figures'].get(key) for record in own},
+                {record['round']: record.get('tps_per_second') or [] for record in own})
+
+    (values, seconds), (base_values, base_seconds) = of(arm), of(base)
+    return _ratio(key, values, base_values, seconds, base_seconds)
 
 
 def _ratio(key, rounds, base, seconds, base_seconds):
@@ -219,6 +245,12 @@ def rows(plan, summary, show=value_text, compare=claim_text):
 
 def one_line(figures):
     """A finished run in a few words, for the progress."""
+    if 'pages_per_s' in figures:
+        return f'{figures["pages_per_s"]:8,.0f} pages/s, {figures["page_machine_cpu_us"]:.1f} µs CPU per page'
+    if 'accept_us' in figures:
+        return f'{figures["accept_us"]:8.2f} µs per write, {figures["accept_beside"]:.2f} of stock'
+    if 'tps_beside' in figures:
+        return f'{figures["tps"]:8.0f} TPS, {figures["tps_beside"]:.4f} of the first arm'
     if 'task_s' in figures:
         return (f'{figures["task_s"]:8.2f} s, {figures["task_durable_s"]:.2f} s until all is on disk, '
                 f'{figures["wal_bytes"] / 1e6:.0f} MB of WAL')
@@ -277,6 +309,22 @@ def markdown_table(plan, summary):
     return '\n'.join(result)
 
 
+def without_checkpoint(records):
+    """A sentence where rounds had no checkpoint in their measured seconds, else none."""
+    loads = [record for record in records if record['tps_per_second']]
+    without = {}
+    for record in loads:
+        if not record['checkpoints']:
+            without.setdefault(record['arm'], []).append(record['round'])
+    if not without:
+        return []
+    if sum(map(len, without.values())) == len(loads):
+        return [NO_CHECKPOINT.format(which='any run')]
+    return [NO_CHECKPOINT.format(which='; '.join(
+        f'{arm}: round{"s" * (len(rounds) > 1)} {", ".join(map(str, sorted(rounds)))}'
+        for arm, rounds in without.items()))]
+
+
 def notes(plan, summary, spread):
     """Sentences a reader needs beside the table; spread says how the table shows it."""
     claim = NO_CLAIM if plan.rounds < statistics.ROUNDS_TO_CLAIM else CLAIM.format(
@@ -284,15 +332,16 @@ def notes(plan, summary, spread):
     result = [LEGEND.format(spread=spread, claim=claim)]
     if plan.task:
         result.append(TASK)
-    else:
+    elif plan.is_load():
         result.append(IMAGES.format(timeout=plan.checkpoint_timeout, size=plan.max_wal_size))
     result += [f'{letter} {arm.title}: {arm.warning}.'
                for letter, arm in zip(letters(plan), plan.arm_list()) if arm.warning]
-    if not plan.task and any(
+    if plan.is_load() and any(
             entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
             for entry in summary.values()):
         result.append(UNFINISHED)
-    result.append(BUFFERED if plan.no_drain else DRAINED)
+    if plan.task or plan.is_load():
+        result.append(BUFFERED if plan.no_drain else DRAINED)
     if plan.directory:
         result.append(SHARED)
     return result
@@ -301,12 +350,13 @@ def notes(plan, summary, spread):
 def conditions(plan, environment):
     """What was run on what, in a few lines."""
     disk = plan.disk()
-    work = f'{plan.repeat} repetitions' if plan.task else f'{plan.duration} s'
+    what = f'{plan.load_title()}, {plan.rounds} rounds'
+    if plan.has_server_settings():
+        what = (f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
+                f'{plan.work()}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, '
+                f'shared_buffers {plan.shared_buffers}' + ''.join(f', {setting}' for setting in plan.set))
     return [
-        f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
-        f'{work}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, shared_buffers '
-        f'{plan.shared_buffers}; disk: {disk.title}'
-        + ('; WAL on another volume.' if plan.wal_volume else '.'),
+        f'{what}; disk: {disk.title}' + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
         f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB; '
         f'{" ".join(environment["filesystem"].split())}.']
@@ -319,13 +369,14 @@ def write(plan, records, environment, directory):
     summary = summarise(plan, records)
     head = conditions(plan, environment)
     noise = noise_of(records)
+    noise = without_checkpoint(records) + noise
     tail = notes(plan, summary, '± is half the distance from lowest to highest') + noise
     table = text_table(plan, summary)
     width = max(len(line) for line in table.splitlines())
     shown = '\n'.join(_wrap(head, width) + ['', table] + _wrap(tail, width))
     (directory / 'table.txt').write_text(shown + '\n')
     tail = notes(plan, summary, 'the interval in parentheses') + noise
-    picture = [] if plan.task else ['# TPS over time', '![TPS over time](tps.svg)']
+    picture = [] if not plan.is_load() else ['# TPS over time', '![TPS over time](tps.svg)']
     (directory / 'report.md').write_text('\n\n'.join(
         picture + ['# Figures', markdown_table(plan, summary)]
         + tail + ['# Conditions'] + head + ['Repeat:', f'    {plan.command()}']) + '\n')
@@ -336,15 +387,28 @@ def write(plan, records, environment, directory):
     return shown
 
 
+def noisy(record):
+    """Share of the processors that other programs used in a run, or just before it; 0: none worth a word."""
+    machine = record['machine']
+    elapsed = sum(machine.get(name, 0) for name in ('cpu_used_s', 'cpu_idle_s', 'cpu_iowait_s', 'cpu_stolen_s'))
+    share = max(machine['background_cpu'], machine.get('others_cpu_s', 0) / elapsed if elapsed else 0)
+    return min(share, 1.0) if share > BUSY_SHARE else 0.0
+
+
 def noise_of(records):
-    """A warning when other programs were at work."""
-    most = max(record['machine']['background_cpu'] for record in records)
+    """Warnings when other programs were at work, with the rounds."""
+    busy = {}
+    for record in records:
+        if noisy(record):
+            busy.setdefault(record['round'], []).append((noisy(record), record['arm']))
     stolen = max(record['machine']['cpu_stolen_s'] / max(record['machine']['cpu_used_s'], 1)
                  for record in records)
     result = []
-    if most > BUSY_SHARE:
-        result.append(f'NOISY: just before a run other programs used {most:.0%} of the processors: do '
-                      'not trust TPS and latencies.')
+    if busy:
+        rounds = ', '.join(f'{number} ({", ".join(arm for _, arm in found)})' for number, found in sorted(busy.items()))
+        most = max(share for found in busy.values() for share, _ in found)
+        result.append(f'NOISY: other programs used up to {most:.0%} of the processors in round {rounds}: do not trust '
+                      'TPS, times and latencies.')
     if stolen > BUSY_SHARE:
         result.append(f'NOISY: the host took {stolen:.0%} of the processor time of a run away.')
     return result
@@ -359,9 +423,9 @@ def _write_runs(path, records):
     names = list(dict.fromkeys(name for record in records for name in record['figures']))
     with path.open('w', newline='') as file:
         writer = csv.writer(file)
-        machine = ['background_cpu', 'cpu_used_s', 'cpu_stolen_s']
-        writer.writerow(['round', 'arm', 'method', *machine, *names])
+        machine = ['background_cpu', 'others_cpu_s', 'cpu_used_s', 'cpu_stolen_s']
+        writer.writerow(['round', 'arm', 'method', 'noisy', *machine, *names])
         for record in sorted(records, key=lambda item: (item['round'], item['arm'])):
             writer.writerow([record['round'], record['arm'], measure.method(record),
-                             *(record['machine'][name] for name in machine),
+                             'NOISY' if noisy(record) else '', *(record['machine'].get(name) for name in machine),
                              *(record['figures'].get(name) for name in names)])

@@ -6,7 +6,7 @@ import json
 import pathlib
 import time
 
-from . import options, page, profiles, readme
+from . import claims, options, page, profiles, readme
 
 class Suite:
     """Names and plans of the comparisons, in their order."""
@@ -62,8 +62,9 @@ class Suite:
         """The plan as text."""
         lines = [f'{self.title}, {len(self.plans)} comparisons:']
         for name, plan in self.plans.items():
-            work = f'{plan.repeat} times' if plan.task else f'{plan.duration} s'
-            lines.append(f'  {name:<22} {plan.rounds} × {work:<8} {plan.disk().title:<30} '
+            work = f'{plan.repeat} × {plan.duration} s' if plan.driver == 'slices' else \
+                f'{plan.repeat} times' if plan.task else plan.work()
+            lines.append(f'  {name:<22} {plan.rounds} × {work:<10} {plan.disk().title:<30} '
                          f'{options.human_time(plan.total_seconds()):>6}  {plan.arms}')
         return '\n'.join([*lines, f'time     about {options.human_time(self.seconds())}',
                           f'results  {self.results}'])
@@ -98,6 +99,7 @@ class Suite:
         page.write(finished, self.results / 'report.html', self.title, missing)
         (self.results / 'report.md').write_text(readme.section(finished) + '\n')
         lines = [f'not finished: {name}' for name in missing]
+        lines += [' '.join(filter(None, row)) for row in claims.targets(finished)]
         return '\n'.join([*lines, f'report   {self.results / "report.html"}',
                           f'results  {self.results}'])
 
@@ -114,8 +116,8 @@ def _words(section):
     for key, value in section.items():
         if value == 'yes':
             result.append(f'--{key}')
-        elif key == 'set':
-            result += [word for item in value.split(';') for word in ('--set', item.strip())]
+        elif key in options.LISTS:
+            result += [word for item in value.split(';') for word in (f'--{key}', item.strip())]
         else:
             result.append(f'--{key}={value}')
     return result
