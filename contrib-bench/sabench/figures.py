@@ -76,7 +76,7 @@ def recovery(found):
     return {'ready_s': found['ready_s'], 'redo_s': found['redo_s'],
             'redo_bytes': found['redo_bytes'],
             'redo_us': found['redo_s'] * 1e6 / done if done else None,
-            'repair_s': found.get('repair_s'), 'repaired_pages': found.get('repaired_pages')}
+            'end_checkpoint_s': found['end_checkpoint_s'], 'repair_s': found.get('repair_s'), 'repaired_pages': found.get('repaired_pages')}
 
 
 def replica(found):

@@ -152,7 +152,7 @@ class Plan:
         if self.task:
             return prepare, copy + 5 + self.repeat * TASK_SECONDS + 2 * self.file_fio_seconds
         if self.driver == 'slices':
-            return prepare, copy + 5 + self.warmup + self.repeat * (self.duration + SLICE_SECONDS)
+            return prepare, copy + 4 + self.warmup + self.repeat * (self.duration + SLICE_SECONDS)
         if DRIVERS[self.driver]:
             return PAGES_PREPARE_SECONDS, PAGES_SECONDS
         drain = 0 if self.no_drain else 2 + self._drain_seconds()
@@ -314,8 +314,10 @@ def _add_run(parser):
     run.add_argument('--resume', metavar='DIR',
                      help='finish the run whose results are in DIR; takes no other option')
     run.add_argument('--readme', metavar='DIR',
-                     help='measure nothing: put the results in DIR into a Markdown file, between '
-                     '"<!-- result:begin -->" and "<!-- result:end -->"')
+                     help='measure nothing: put the results in DIR into a Markdown file, each part between '
+                     'marks such as "<!-- result:begin -->" and "<!-- result:end -->"')
+    run.add_argument('--readme-parts', metavar='A,B', default='result',
+                     help='result, wear (bytes written per page) and targets (%(default)s)')
     run.add_argument('--readme-file', metavar='FILE', default='README.md', help='(%(default)s)')
 
 

@@ -196,14 +196,15 @@ def _simple_bars(result, key, unit, note='{:,.0f}'):
 
 
 def _recovery_bars(result):
+    names = ('redo', 'checkpoint after redo', 'the rest until connections, the page journal included')
+
     def parts(arm):
-        redo, repair = _median(result, arm, 'redo_s'), _median(result, arm, 'repair_s')
-        return [(redo, 'redo'), (repair, 'reading the page journal'),
-                (max(_median(result, arm, 'ready_s') - redo - repair, 0), 'the rest until connections are accepted')]
+        redo, last = _median(result, arm, 'redo_s'), _median(result, arm, 'end_checkpoint_s')
+        rest = max(_median(result, arm, 'ready_s') - redo - last, 0)
+        return list(zip((redo, last, rest), names))
 
     chart = _bars(result, 'ready_s', parts, 'seconds', 'recovery after kill -9', '{:.2f}')
-    return chart and ('<h3>Recovery after kill -9</h3>' + svg.explain(
-        ['redo', 'reading the page journal', 'the rest until connections are accepted']) + chart)
+    return chart and ('<h3>Recovery after kill -9</h3>' + svg.explain(names) + chart)
 
 
 def _task_bars(result):

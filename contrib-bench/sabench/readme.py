@@ -1,6 +1,8 @@
-"""Markdown of results for a README: the part between two marks is replaced.
+"""Markdown of results for a README: what stands between two marks is replaced.
 
-    contrib-bench/bench --readme DIR [--readme-file README.md]
+    contrib-bench/bench --readme DIR [--readme-file README.md] [--readme-parts result,wear,targets]
+
+The marks of a part: <!-- result:begin --> and <!-- result:end -->.
 """
 
 import pathlib
@@ -8,22 +10,37 @@ import shutil
 
 from . import claims, options, page, report
 
-BEGIN, END = '<!-- result:begin -->', '<!-- result:end -->'
+BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'
 ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms', 'bytes_per_page')
 TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes', 'bytes_per_page')
 
 
-def replace(text, part):
-    """text with the part between the marks replaced."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise options.PlanError(f'the file must have "{BEGIN}" and then "{END}", each once')
-    head, rest = text.split(BEGIN)
-    return f'{head}{BEGIN}\n{part}\n{END}{rest.split(END)[1]}'
+def replace(text, part, name='result'):
+    """text with what stands between the marks of a name replaced."""
+    begin, end = BEGIN.format(name), END.format(name)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise options.PlanError(f'the file must have "{begin}" and then "{end}", each once')
+    head, rest = text.split(begin)
+    return f'{head}{begin}\n{part}\n{end}{rest.split(end)[1]}'
 
 
-def write(directory, file):
-    """Put the results of a directory (one comparison or a suite) into a Markdown file."""
-    directory, file = pathlib.Path(directory), pathlib.Path(file)
+def write(directory, file, parts):
+    """Put these parts of the results in a directory (one comparison or a suite) into a Markdown file."""
+    file = pathlib.Path(file)
+    results = _finished(pathlib.Path(directory))
+    text = file.read_text()
+    for name in parts.split(','):
+        if name not in PARTS:
+            raise options.PlanError(f'--readme-parts: there is no "{name}"; there are: {", ".join(PARTS)}')
+        part = PARTS[name](results, file)
+        if not part:
+            raise options.PlanError(f'--readme-parts: nothing in {directory} is for "{name}"')
+        text = replace(text, part, name)
+    file.write_text(text)
+
+
+def _finished(directory):
+    """Results of all comparisons in a directory that are finished."""
     if (directory / 'suite.json').exists():
         from .suite import Suite, complete
         suite = Suite.from_results(directory)
@@ -33,20 +50,39 @@ def write(directory, file):
         results = [page.load(directory)]
     if not results:
         raise options.PlanError(f'no comparison in {directory} is finished')
+    return results
+
+
+def _result_part(results, file):
     picture = next((result for result in results if (result.directory / 'tps.svg').exists()), None)
-    target = None
     if picture:
         target = file.parent / 'doc' / 'tps.svg'
         target.parent.mkdir(exist_ok=True)
         shutil.copy(picture.directory / 'tps.svg', target)
-    file.write_text(replace(file.read_text(), section(results, picture and 'doc/tps.svg', picture)))
+    return section(results, picture and 'doc/tps.svg', picture)
+
+
+def _wear_part(results, _file):
+    """The table of bytes per page, with what it was measured on."""
+    tables = [(result, _wear(result)) for result in results]
+    return '\n\n'.join('\n\n'.join([' '.join(report.conditions(result.plan, result.environment)), *_noise([result]),
+                                     f'`{result.plan.command()}`', table]) for result, table in tables if table)
+
+
+def _targets_part(results, _file):
+    table = _targets(results)
+    return table and '\n\n'.join([report.conditions(results[0].plan, results[0].environment)[1], *_noise(results),
+                                   table])
+
+
+PARTS = {'result': _result_part, 'wear': _wear_part, 'targets': _targets_part}
 
 
 def section(results, picture='', of=None):
     """Markdown: conditions, losses, headline table, figures of the first comparison, picture."""
     first = results[0]
-    noise = [f'**{line}**' for line in claims.noise(results)]
-    parts = [report.conditions(first.plan, first.environment)[1], *noise, _losses(results),
+    parts = [report.conditions(first.plan, first.environment)[1], *_noise(results), _targets(results),
+             _losses(results),
              '\n'.join(f'- {claims.named(results, result, line)}'
                        for result in results for line in claims.disk_share(result))]
     if len(results) > 1:
@@ -54,12 +90,27 @@ def section(results, picture='', of=None):
     parts += [_wear(result) for result in results]
     parts += [f'{first.name}: `{first.plan.command()}`' if len(results) > 1
               else f'`{first.plan.command()}`',
-              report.conditions(first.plan, first.environment)[0], _figures(first)]
+              report.conditions(first.plan, first.environment)[0], *report.without_checkpoint(first.records),
+              _figures(first)]
     if picture:
         parts += [f'![TPS over time{", " + of.name if len(results) > 1 else ""}]({picture})']
     parts.append('Medians and, in parentheses, their bootstrap intervals over rounds. A ratio is claimed only '
                  'where its interval excludes 1.')
     return '\n\n'.join(part for part in parts if part)
+
+
+def _noise(results):
+    return [f'**{line}**' for line in claims.noise(results)]
+
+
+def _targets(results):
+    """A table of what was to be reached, losses first."""
+    rows = claims.targets(results)
+    if not rows:
+        return ''
+    head = [_row(claims.TARGET_HEADS), '|---' * len(claims.TARGET_HEADS) + '|']
+    return '\n'.join([claims.TARGET_NOTE, '', *head,
+                      *(_row([f'**{shown}**' if shown != 'reached' else shown, *cells]) for shown, *cells in rows)])
 
 
 def _losses(results):

@@ -90,6 +90,7 @@ SECTIONS = (
         Metric('redo_bytes', 'WAL replayed, MB', 'less', 1, 1e6),
         Metric('redo_us', 'redo per transaction, µs', 'less', 1),
         Metric('repair_s', 'reading the page journal, s', '', 2),
+        Metric('end_checkpoint_s', 'checkpoint after redo, s', '', 2),
         Metric('repaired_pages', 'pages restored from it'))),
     ('Standby', (
         Metric('lag_most_bytes', 'most behind, MB', 'less', 1, 1e6),

@@ -40,7 +40,7 @@ def _dispatch(argv):
         return _suite(suite.Suite.from_file(name, results, words, only), '--dry-run' in words)
     plan, arguments = options.parse(argv)
     if arguments.readme:
-        readme.write(arguments.readme, arguments.readme_file)
+        readme.write(arguments.readme, arguments.readme_file, arguments.readme_parts)
         return 0
     if arguments.resume and (pathlib.Path(arguments.resume) / 'suite.json').exists():
         return _suite(suite.Suite.from_results(arguments.resume), False)

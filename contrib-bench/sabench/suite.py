@@ -79,14 +79,18 @@ class Suite:
             print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left)} left of all, '
                   f'{options.human_time(time.monotonic() - started)} gone', flush=True)
             left -= plan.total_seconds()
+            begun = time.monotonic()
             comparison = comparison_of(plan, f'{name} · ')
             try:
                 comparison.run()
             except errors as error:
                 comparison.progress.note(f'bench: {name}: {error}')
                 failed.append(name)
+            print(f'{name}: estimated {options.human_time(plan.total_seconds())}, took '
+                  f'{options.human_time(time.monotonic() - begun)}')
             shown = self.report()       # of what is finished: whoever stops here has it
-        print(f'\n{shown}')
+        print(f'\n{shown}\ntime     estimated {options.human_time(self.seconds())}, took '
+              f'{options.human_time(time.monotonic() - started)}')
         return 1 if failed else 0
 
     def report(self):
@@ -99,7 +103,7 @@ class Suite:
         page.write(finished, self.results / 'report.html', self.title, missing)
         (self.results / 'report.md').write_text(readme.section(finished) + '\n')
         lines = [f'not finished: {name}' for name in missing]
-        lines += [' '.join(filter(None, row)) for row in claims.targets(finished)]
+        lines += [f'{shown}: {name}: {target}: {ratio}' for shown, name, target, ratio in claims.targets(finished)]
         return '\n'.join([*lines, f'report   {self.results / "report.html"}',
                           f'results  {self.results}'])
 

@@ -12,6 +12,7 @@ from . import statistics
 WIDTH = 960
 LEFT, RIGHT = 78, 14
 GAP = 0.04                  # between rounds, as a share of a round
+LETTER = 7.4                # width of one in a text, about
 
 
 def text(x, y, words, anchor='start', kind=''):
@@ -51,14 +52,18 @@ def ticks(top, wanted=5):
     return [step * number for number in range(int(top / step + 1e-9) + 1)]
 
 
-def legend(arms, y):
-    """One line with the colours of the arms."""
-    parts, x = [], LEFT
+def with_legend(arms, height, parts, label):
+    """A picture under lines with the colours of the arms."""
+    drawn, x, y = [], LEFT, 16
     for arm in arms:
         title = arm.title + (' (UNSAFE)' if arm.warning else '')
-        parts += [rectangle(x, y - 9, 14, 10, arm.colour), text(x + 19, y, title)]
-        x += 42 + 7.4 * len(title)
-    return parts
+        wide = 42 + LETTER * len(title)
+        if x > LEFT and x + wide > WIDTH:
+            x, y = LEFT, y + 18
+        drawn += [rectangle(x, y - 9, 14, 10, arm.colour), text(x + 19, y, title)]
+        x += wide
+    moved = f'<g transform="translate(0,{y - 16})">' + ''.join(parts) + '</g>'
+    return picture(height + y - 16, [*drawn, moved], label)
 
 
 # ---- TPS over time -----------------------------------------------------------------------
@@ -77,7 +82,7 @@ def tps_over_time(plan, records):
     def y(tps):
         return bottom_y - (bottom_y - top_y) * tps / (most * 1.05)
 
-    parts = legend(arms, 16) + [text(14, 36, 'transactions per second', kind='unit')]
+    parts = [text(14, 36, 'transactions per second', kind='unit')]
     for value in ticks(most):
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value)),
                   text(LEFT - 6, y(value) + 4, short(value), 'end')]
@@ -97,7 +102,7 @@ def tps_over_time(plan, records):
                       for point in record['checkpoints']]
     parts += [text(14, bottom_y + 40, 'check-'), text(14, bottom_y + 54, 'points'),
               text(WIDTH / 2, height - 6, 'seconds since the start of the round', 'middle', 'unit')]
-    return picture(height, parts, 'transactions per second over time')
+    return with_legend(plan.arm_list(), height, parts, 'transactions per second over time')
 
 
 def _round_frame(plan, number, begin, x, top_y, bottom_y):
@@ -138,7 +143,7 @@ def latency(plan, records):
     def y(ms):
         return bottom_y - (bottom_y - top_y) * (math.log10(ms) - low) / (high - low)
 
-    parts = legend(plan.arm_list(), 16) + [text(14, 36, 'latency, ms', kind='unit')]
+    parts = [text(14, 36, 'latency, ms', kind='unit')]
     for power in range(low, high + 1):
         parts += [line(LEFT, y(10 ** power), WIDTH - RIGHT, y(10 ** power)),
                   text(LEFT - 6, y(10 ** power) + 4, f'{10.0 ** power:g}', 'end')]
@@ -149,7 +154,7 @@ def latency(plan, records):
         parts.append(f'<polyline points="{points}" fill="none" stroke="{arm.colour}" '
                      'stroke-width="1.8"/>')
     parts.append(text(WIDTH / 2, height - 4, 'percentile of transactions', 'middle', 'unit'))
-    return picture(height, parts, 'latency by percentile')
+    return with_legend(plan.arm_list(), height, parts, 'latency by percentile')
 
 
 def _curve(records, arm):
@@ -185,7 +190,7 @@ def extents_over_time(plan, records):
     def y(count):
         return bottom_y - (bottom_y - top_y) * count / (most * 1.05)
 
-    parts = legend(plan.arm_list(), 16) + [text(14, 36, 'extents', kind='unit')]
+    parts = [text(14, 36, 'extents', kind='unit')]
     for value in ticks(most, 4):
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value)),
                   text(LEFT - 6, y(value) + 4, short(value), 'end')]
@@ -196,7 +201,7 @@ def extents_over_time(plan, records):
         parts.append(f'<polyline points="{points}" fill="none" stroke="{arm.colour}" '
                      'stroke-width="1.8"/>')
     parts.append(text(WIDTH / 2, height - 4, 'seconds since the start of round 1', 'middle', 'unit'))
-    return picture(height, parts, 'extents of the largest file over time')
+    return with_legend(plan.arm_list(), height, parts, 'extents of the largest file over time')
 
 
 # ---- bars --------------------------------------------------------------------------------
@@ -209,7 +214,8 @@ def bars(rows, unit, label):
     """
     most = max((max(sum(value for value, _ in parts), (span or (0, 0))[1])
                 for _, _, parts, span, _ in rows), default=0) or 1
-    left, height, row_height = 210, 48 + 30 * len(rows), 30
+    height, row_height = 48 + 30 * len(rows), 30
+    left = max(210, 16 + LETTER * max((len(name) for name, *_ in rows), default=0))
     room = WIDTH - left - 170
 
     def x(value):

@@ -104,7 +104,8 @@ class Recovery(unittest.TestCase):
         self.assertEqual(recovery.parse('LOG:  redo is not required\n')['redo_s'], 0)
 
     def test_figures(self):
-        found = figures.recovery({'ready_s': 2.0, 'redo_s': 1.5, 'redo_bytes': 5, 'transactions': 1000})
+        found = figures.recovery({'ready_s': 2.0, 'redo_s': 1.5, 'redo_bytes': 5, 'transactions': 1000,
+                                  'end_checkpoint_s': 0.3})
         self.assertAlmostEqual(found['redo_us'], 1500)
         self.assertEqual(figures.recovery(None), {})
 
@@ -168,6 +169,26 @@ class Processes(unittest.TestCase):
         process.wait()
         self.assertEqual(len(pids), 3)
         self.assertFalse([pid for pid in pids if os.path.exists(f'/proc/{pid}')])
+
+
+class Others(unittest.TestCase):
+    """Who else worked: (parent, seconds) by process, before and after."""
+
+    def test_growth(self):
+        self.assertEqual(processes.grown({7: (1, 3.0)}, {7: (1, 5.0), 9: (7, 1.0)}), 3)
+
+    def test_one_that_ended_is_not_counted_twice(self):
+        """8 and 9 have ended, and 7, who waited for 8, has their 100 s and 1 s more."""
+        before = {7: (1, 3.0), 8: (7, 40.0), 9: (8, 60.0)}
+        self.assertEqual(processes.grown(before, {7: (1, 104.0)}), 1)
+
+    def test_one_nobody_waited_for_takes_nothing_away(self):
+        self.assertEqual(processes.grown({7: (1, 3.0), 8: (1, 40.0)}, {7: (1, 5.0)}), 2)
+
+    def test_we_and_those_above_us_are_no_others(self):
+        found = processes.others()
+        self.assertNotIn(os.getpid(), found)
+        self.assertNotIn(os.getppid(), found)
 
 
 class Extents(unittest.TestCase):

@@ -18,9 +18,9 @@ def record(arm, number, **figures):
             'figures': {'checkpoints_begun': 0, 'checkpoints_finished': 0, **figures}}
 
 
-def result(**by_arm):
+def result(driver='pgbench', **by_arm):
     """A comparison of three rounds; by_arm: {arm: {figure: [three values]}}."""
-    plan = options.Plan(arms=','.join(by_arm), rounds=3, duration=3)
+    plan = options.Plan(arms=','.join(by_arm), rounds=3, duration=3, driver=driver)
     records = [record(arm, number + 1, **{key: values[number] for key, values in figures.items()})
                for arm, figures in by_arm.items() for number in range(3)]
     return claims.Result('a-comparison', plan, records, ENVIRONMENT, report.summarise(plan, records),
@@ -33,6 +33,38 @@ SLOWER = result(stock={'tps': [100, 110, 105], 'wal_per_transaction': [9000] * 3
                 unsafe={'tps': [120, 130, 125], 'wal_per_transaction': [500] * 3},
                 smgr_atomic={'tps': [90, 93, 92], 'wal_per_transaction': [500] * 3})
 EQUAL = result(stock={'tps': [100, 110, 105]}, smgr_atomic={'tps': [101, 105, 106]})
+
+
+def every_kind():
+    """A comparison of each kind, with every part that a report can have."""
+    every = list(profiles.names('arms'))
+    load = {name: {key: [value] * 3 for key, value in {
+        'tps': 1234, 'wal_per_transaction': 8123, 'drained_bytes_per_transaction': 20000, 'ready_s': 3.2, 'redo_s': 2.1,
+        'repair_s': 0.2, 'p99_ms': 7}.items()} for name in every}
+    loads = result(**load)
+    loads.fio[:] = [{'name': f'{kind}-{depth}', 'title': f'direct {kind}, depth {depth}', 'kind': kind, 'iops': depth * 999.0,
+                     'cpu_us': 5.1, 'tool': 'fio'} for kind in ('direct', 'atomic') for depth in (1, 8, 32)]
+    loads.plan.target[:] = ['tps smgr_atomic/stock >= 1', 'wal_per_transaction stock/smgr_atomic >= 14',
+                            'tps unsafe/stock <= 1.5']
+    for one in loads.records:
+        one['wal'] = {'bytes': 1e6, 'share': 0.5, 'kinds': {
+            'XLOG/FPI_FOR_HINT': {'records': 9, 'bytes': 500, 'image_bytes': 73728, 'images': 9}}}
+    task = result(**{name: {'task_s': [9.5] * 3, 'task_durable_s': [11.2] * 3, 'task_pages_per_s': [9999] * 3,
+                            'wal_per_transaction': [1e8] * 3} for name in ('stock', 'smgr_atomic')})
+    task.plan.task = 'checkpoint-100mb.sql'
+    slices = result(**{name: {'tps': [9000] * 3, 'tps_beside': [1.001] * 3, 'cpu_beside': [1.0] * 3}
+                       for name in ('stock', 'smgr_atomic')})
+    slices.plan.driver = 'slices'
+    rate = result(**{name: {'pages_per_s': [12000] * 3, 'page_machine_cpu_us': [50] * 3}
+                     for name in profiles.WAYS['pagerate']}, driver='pagerate')
+    accept = result(**{name: {'accept_us': [3.1] * 3, 'accept_beside': [1.0] * 3} for name in profiles.WAYS['accept']},
+                    driver='accept')
+    wear = result(stock={'bytes_per_page': [16000] * 3}, doublewrite={'bytes_per_page': [17000] * 3})
+    wear.plan.profile = 'wear'
+    for one in (task, slices, rate, accept):
+        for run in one.records:
+            run.update(tps_per_second=[], histogram={}, extents_over_time=[])
+    return [loads, SLOWER, EQUAL, task, slices, rate, accept, wear]
 
 
 class Balance(HTMLParser):
@@ -157,15 +189,25 @@ class Page(unittest.TestCase):
 
 class Readme(unittest.TestCase):
     def test_only_the_part_between_the_marks_changes(self):
-        text = f'before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n'
+        text = 'before\n<!-- result:begin -->\nold\n<!-- result:end -->\nafter\n'
         found = readme.replace(text, 'new')
         self.assertEqual(found, text.replace('old', 'new'))
         self.assertEqual(readme.replace(found, 'new'), found)
 
     def test_marks_must_be_there(self):
-        for text in ('nothing', readme.BEGIN, f'{readme.END} {readme.BEGIN}'):
+        for text in ('nothing', '<!-- result:begin -->', '<!-- result:end --> <!-- result:begin -->'):
             with self.assertRaises(options.PlanError):
                 readme.replace(text, 'new')
+
+    def test_parts(self):
+        found = result(stock={'tps': [100] * 3, 'bytes_per_page': [9000] * 3},
+                       doublewrite={'tps': [50] * 3, 'bytes_per_page': [17000] * 3})
+        found.plan.profile, found.plan.target = 'wear', ['tps doublewrite/stock >= 1']
+        for part, text in (('wear', '| smgr_atomic, page journal | – | – | 17,000 |'),
+                           ('targets', '| **not reached** | a-comparison | TPS: smgr_atomic, page journal ÷ ')):
+            self.assertIn(text, readme.PARTS[part]([found], None))
+        for part in ('wear', 'targets'):
+            self.assertEqual(readme.PARTS[part]([EQUAL], None), '')
 
     def test_section(self):
         text = readme.section([SLOWER, EQUAL])
@@ -195,7 +237,7 @@ class Suites(unittest.TestCase):
             suite.Suite.from_file('full', '/nowhere', [], 'nothing')
 
     def test_they_fit_their_time(self):
-        for name, minutes in (('quick', 10), ('full', 90)):
+        for name, minutes in (('quick', 10), ('full', 90), ('writebehind', 60)):
             todo = suite.Suite.from_file(name, '/nowhere', [])
             self.assertLess(todo.seconds(), minutes * 60, name)
 

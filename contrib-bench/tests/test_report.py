@@ -58,5 +58,37 @@ class Ratios(unittest.TestCase):
             self.assertIn('UNSAFE', table(self.plan, self.summary))
 
 
+class Checkpoints(unittest.TestCase):
+    def run_of(self, arm, number, points, tps=(1, 2)):
+        return {'arm': arm, 'round': number, 'checkpoints': points, 'tps_per_second': list(tps)}
+
+    def test_rounds_without_one_are_named(self):
+        point = {'from': 1, 'to': 2}
+        found = report.without_checkpoint([self.run_of('stock', 1, [point]), self.run_of('stock', 2, [point]),
+                                           self.run_of('unsafe', 1, []), self.run_of('unsafe', 2, [point])])
+        self.assertEqual(len(found), 1)
+        self.assertIn('of unsafe: round 1:', found[0])
+
+    def test_none(self):
+        self.assertIn('any run', report.without_checkpoint([self.run_of('stock', 1, [])])[0])
+        self.assertEqual(report.without_checkpoint([self.run_of('stock', 1, [], tps=())]), [])     # no load
+
+
+class Noise(unittest.TestCase):
+    def run_of(self, number, arm, background, others):
+        return {'round': number, 'arm': arm, 'machine': {
+            'background_cpu': background, 'others_cpu_s': others, 'cpu_used_s': 15.0, 'cpu_idle_s': 5.0,
+            'cpu_iowait_s': 0.0, 'cpu_stolen_s': 0.0}}
+
+    def test_others_before_and_during_a_run(self):
+        found = report.noise_of([self.run_of(1, 'stock', 0.0, 0.1), self.run_of(2, 'stock', 0.2, 0.0),
+                                 self.run_of(3, 'unsafe', 0.0, 6.0)])
+        self.assertEqual(len(found), 1)
+        self.assertIn('NOISY: other programs used up to 30% of the processors in round 2 (stock), 3 (unsafe)', found[0])
+
+    def test_quiet(self):
+        self.assertEqual(report.noise_of([self.run_of(1, 'stock', 0.01, 0.1)]), [])
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -1,0 +1,76 @@
+"""Targets: what they say, and when one is reached."""
+
+import configparser
+import unittest
+
+from sabench import claims, options, profiles, report, slices, suite, targets
+from tests.test_page import result
+
+
+def ratio(low, middle, high, rounds=5):
+    return {'median': middle, 'interval': (low, high), 'rounds': rounds}
+
+
+class Verdicts(unittest.TestCase):
+    def test_at_least(self):
+        target = targets.parse('tps smgr_atomic/stock >= 0.95')
+        for found, verdict in ((ratio(0.95, 0.97, 0.99), 'reached'), (ratio(0.94, 0.97, 0.99), 'not shown'),
+                               (ratio(0.90, 0.92, 0.94), 'not reached'), (None, 'not shown'),
+                               (ratio(0.97, 0.98, 0.99, rounds=2), 'not shown')):
+            self.assertEqual(targets.verdict(target, found), verdict, found)
+
+    def test_at_most(self):
+        target = targets.parse('accept_us pool/page-cache <= 2')
+        for found, verdict in ((ratio(1.2, 1.5, 2.0), 'reached'), (ratio(1.9, 2.0, 2.1), 'not shown'),
+                               (ratio(2.1, 2.2, 2.3), 'not reached')):
+            self.assertEqual(targets.verdict(target, found), verdict, found)
+
+    def test_nonsense(self):
+        for text in ('tps stock >= 1', 'tps a/b > 1', 'a/b >= 1'):
+            with self.assertRaises(targets.TargetError):
+                targets.parse(text)
+            with self.assertRaises(options.PlanError):
+                options.parse(['--target', text])
+
+    def test_arms_must_take_part(self):
+        with self.assertRaisesRegex(options.PlanError, 'not both arms take part'):
+            options.parse(['--target', 'tps direct/stock >= 1'])
+
+
+class Judged(unittest.TestCase):
+    def test_losses_first(self):
+        found = result(stock={'tps': [100, 101, 102]}, unsafe={'tps': [110, 111, 112]},
+                       smgr_atomic={'tps': [99, 103, 104]})
+        found.plan.target = ['tps unsafe/stock >= 1', 'tps smgr_atomic/stock >= 1', 'tps smgr_atomic/unsafe >= 0.95']
+        rows = claims.targets([found])
+        self.assertEqual([row[0] for row in rows], ['not reached', 'not shown', 'reached'])
+        self.assertEqual(rows[2][1:3], ('a-comparison', 'TPS: stock, images off ÷ stock, images on ≥ 1'))
+        self.assertRegex(rows[2][3], r'^1\.10 \(1\.10–1\.10\)$')
+
+    def test_small_files_ask_for_figures_that_there_are(self):
+        for name in profiles.names('suites'):
+            parser = configparser.ConfigParser(interpolation=None, delimiters=('=',))
+            parser.read(profiles.HOME / 'suites' / f'{name}.conf')
+            count = 0
+            for plan in suite.Suite.from_file(name, '/nowhere', []).plans.values():
+                for target in plan.target_list():
+                    self.assertIn(target.key, report.METRICS)
+                    count += 1
+            self.assertEqual(count, sum(text.count('/') for section in parser.values()
+                                        for text in [section.get('target', '')]))
+
+
+class Slices(unittest.TestCase):
+    def test_neighbours_are_compared(self):
+        """The machine slows down all the time; slice by slice the second arm is 1 % faster."""
+        speeds = [100, 90, 80, 70, 60]
+        found = {'stock': [{'tps': tps, 'cpu_us': 1000 / tps, 'transactions': tps} for tps in speeds],
+                 'smgr_atomic': [{'tps': tps * 1.01, 'cpu_us': 1000 / tps, 'transactions': tps} for tps in speeds]}
+        figures = slices.figures(found, 'smgr_atomic', 'stock')
+        self.assertAlmostEqual(figures['tps_beside'], 1.01)
+        self.assertAlmostEqual(figures['cpu_beside'], 1.0)
+        self.assertEqual(slices.figures(found, 'stock', 'stock')['tps_beside'], 1)
+
+
+if __name__ == '__main__':
+    unittest.main()
