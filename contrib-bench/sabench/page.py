@@ -161,7 +161,8 @@ def _comparison(result):
     elif plan.task:
         parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
-        parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records),
+        parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records, {record['round'] for record in result.records
+                                                                          if report.noisy(record)}),
                   '<h3>Latency</h3>', svg.latency(plan, result.records), _extents(result)]
     parts += [_wal_bars(result), _recovery_bars(result), _write_bars(result), _images(result), _table(result),
               f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']

@@ -103,7 +103,7 @@ LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round
 CLAIM = ('"~" marks one whose interval includes 1: no difference shown. Intervals are bootstrap '
          'intervals of the median over rounds, those of per-second figures over rounds and blocks '
          f'of {statistics.BLOCK} seconds; with {{rounds}} rounds one holds the true median in '
-         '{coverage:.0%} of cases.')
+         '{coverage:.0%} of cases. Those of ratios are the wider of that and the 95 % t interval of their logarithms.')
 NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
             'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning

@@ -68,8 +68,8 @@ def with_legend(arms, height, parts, label):
 
 # ---- TPS over time -----------------------------------------------------------------------
 
-def tps_over_time(plan, records):
-    """A line for each arm, rounds one after the other, checkpoints below."""
+def tps_over_time(plan, records, noisy=()):
+    """A line for each arm, rounds one after the other, checkpoints below; noisy: numbers of rounds."""
     arms = plan.arm_list()
     height, top_y, bottom_y = 330, 46, 250
     step = plan.duration * (1 + GAP)
@@ -87,7 +87,8 @@ def tps_over_time(plan, records):
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value)),
                   text(LEFT - 6, y(value) + 4, short(value), 'end')]
     for number in range(plan.rounds):
-        parts += _round_frame(plan, number, number * step, x, top_y, bottom_y)
+        name = f'round {number + 1}' + (' NOISY' if number + 1 in noisy else '')
+        parts += _round_frame(plan, number, name, number * step, x, top_y, bottom_y)
     for lane, arm in enumerate(arms):
         own = [record for record in records if record['arm'] == arm.name]
         for record in own:
@@ -105,9 +106,9 @@ def tps_over_time(plan, records):
     return with_legend(plan.arm_list(), height, parts, 'transactions per second over time')
 
 
-def _round_frame(plan, number, begin, x, top_y, bottom_y):
+def _round_frame(plan, number, name, begin, x, top_y, bottom_y):
     """Seconds below a round, its name above it."""
-    parts = [text(x(begin + plan.duration / 2), top_y - 4, f'round {number + 1}', 'middle', 'unit')]
+    parts = [text(x(begin + plan.duration / 2), top_y - 4, name, 'middle', 'unit')]
     if number:
         parts.append(line(x(begin - plan.duration * GAP / 2), top_y, x(begin - plan.duration * GAP / 2),
                           bottom_y, 'frame'))

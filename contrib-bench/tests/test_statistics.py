@@ -90,10 +90,20 @@ class Intervals(unittest.TestCase):
 
     def test_verdict(self):
         base = {1: 100, 2: 100, 3: 100}
-        for values, expected in (({1: 110, 2: 120, 3: 105}, 'more'), ({1: 90, 2: 80, 3: 99}, 'less'),
+        for values, expected in (({1: 118, 2: 120, 3: 116}, 'more'), ({1: 80, 2: 82, 3: 79}, 'less'),
+                                 ({1: 110, 2: 120, 3: 105}, 'none'),     # all above, and no rarity by chance
                                  ({1: 90, 2: 110, 3: 105}, 'none'), ({1: 300, 2: 300}, '')):
             self.assertEqual(statistics.verdict(statistics.ratio(values, base)), expected)
         self.assertEqual(statistics.verdict(None), '')
+
+    def test_equal_arms_are_seldom_claimed_to_differ(self):
+        source = random.Random(7)
+        for rounds in (3, 5):
+            claims = 0
+            for _ in range(1000):
+                values, base = ({number: source.gauss(100, 4) for number in range(rounds)} for _ in range(2))
+                claims += statistics.verdict(statistics.ratio(values, base)) != 'none'
+            self.assertLess(claims, 80, rounds)
 
     def test_seconds_widen_the_interval(self):
         """Two arms with the same wild seconds in another order: their rounds look different by
