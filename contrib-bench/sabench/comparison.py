@@ -19,6 +19,7 @@ class Comparison:
         self.results = pathlib.Path(plan.results)
         self.progress = Progress(plan.total_seconds())
         self.place = self.sockets = None
+        self.took = []          # seconds of the runs so far
 
     # ---- the order of things ----
 
@@ -128,13 +129,15 @@ class Comparison:
     def _one(self, number, arm, position, count):
         """One arm in one round, from restoring the files to its record."""
         prepare, each = self.plan.estimates()
+        each = sum(self.took) / len(self.took) if self.took else each
         self.progress.total = prepare + each * count
         self.progress.stage(f'{self.label}round {number}/{self.plan.rounds} · {arm.name} · ',
                             prepare + each * position)
         record = onerun.Run(self, number, arm, self._directory(number, arm)).record()
         onerun.write_json(self._record(number, arm), record)
+        self.took.append(record['elapsed_s'])
         self.progress.note(f'{self.label}round {number}/{self.plan.rounds} · {arm.name:<12} '
-                           + report.one_line(record['figures']))
+                           + report.one_line(record['figures']) + (', NOISY' if report.noisy(record) else ''))
 
     def _keep(self, number, arm, figures, machine, **more):
         """Write the record of a run that is not a load of its own."""
@@ -144,7 +147,8 @@ class Comparison:
             'round': number, 'arm': arm.name, 'tps_per_second': [], 'checkpoints': [], 'histogram': {},
             'wal': None, 'machine': machine, 'figures': figures, **more})
         self.progress.note(f'{self.label}round {number}/{self.plan.rounds} · {arm.name:<12} '
-                           + report.one_line(figures))
+                           + report.one_line(figures)
+                           + (', NOISY' if report.noisy({'machine': machine}) else ''))
 
     # ---- afterwards ----
 

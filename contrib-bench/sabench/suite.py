@@ -74,12 +74,13 @@ class Suite:
 
         comparison_of(plan, label) makes a comparison; returns the exit status.
         """
-        failed, started, left = [], time.monotonic(), self.seconds()
+        failed, started, left, known = [], time.monotonic(), self.seconds(), 0
         for number, (name, plan) in enumerate(self.plans.items(), 1):
-            print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left)} left of all, '
-                  f'{options.human_time(time.monotonic() - started)} gone', flush=True)
-            left -= plan.total_seconds()
             begun = time.monotonic()
+            slower = (begun - started) / known if known else 1      # than estimated, until now
+            print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left * slower)} left of all, '
+                  f'{options.human_time(begun - started)} gone', flush=True)
+            known, left = known + plan.total_seconds(), left - plan.total_seconds()
             comparison = comparison_of(plan, f'{name} · ')
             try:
                 comparison.run()
