@@ -56,7 +56,7 @@ sub work
 
 	$run->start or die 'the server does not start: ' . substr($run->log_text, -1000) . "\n";
 	$run->workload;
-	SmgrAtomic::Crash::wait_for(120, sub {
+	SmgrAtomic::Crash::wait_for(280, sub {
 			$run->has_ended
 			  || $run->value('SELECT sum(pages) > 300 FROM smgr_atomic_stats') eq 't'
 			  && $run->value('SELECT count(*) > 200 FROM ledger') eq 't'
