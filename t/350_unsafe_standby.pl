@@ -106,7 +106,7 @@ pass('without the library: stopped by the server\'s own rule');
 set_mode($primary, 'off');
 reach($primary, 'off', 'primary');
 my $position = log_position($on_tmpfs);
-$on_tmpfs->start(fail_ok => 1);
+try_start($on_tmpfs);
 wait_for_end($on_tmpfs, $at_record, $position);
 pass('tmpfs: images on again does not help, WAL without is in between');
 $on_tmpfs->append_conf('postgresql.conf', "smgr_atomic.allow_unsafe_standby = on\n");
