@@ -149,6 +149,7 @@ def disk_share(result):
     lines = []
     for arm in ours(result.plan) if result.plan.task and 'checkpoint' in result.plan.task else []:
         pages = result.summary[arm.name]['task_pages_per_s']['median']
+        lines += _file_share(result, arm)
         for kind in ('atomic', 'direct'):
             if best.get(kind, {}).get('iops'):
                 job = best[kind]
@@ -156,6 +157,17 @@ def disk_share(result):
                              f'{pages / job["iops"]:.2f} of what {job["tool"]} does by itself '
                              f'({job["title"]}: {job["iops"]:,.0f}).')
     return lines
+
+
+def _file_share(result, arm):
+    """The same beside fio on the file of the same run."""
+    found = result.summary[arm.name]
+    return [f'{arm.title} wrote {report.value_text(found["task_pages_per_s"], report.METRICS["task_pages_per_s"])} pages '
+            f'per second, {ratio_text(found[share])} of {what} of the same file at depth 32 '
+            f'({report.value_text(found[rate], report.METRICS[rate])}).'
+            for share, rate, what in (('task_fio_share', 'file_fio_direct', "fio's direct writes"),
+                                      ('task_atomic_share', 'file_fio_atomic', 'atomic writes'))
+            if found.get(share)]
 
 
 def metric_name(metric):

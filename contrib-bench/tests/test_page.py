@@ -171,6 +171,16 @@ class Wear(unittest.TestCase):
         self.assertIn('<h2>Wear</h2>', text)
 
 
+class SameFile(unittest.TestCase):
+    def test_checkpoint_beside_fio(self):
+        found = result(smgr_atomic={'task_s': [2.0] * 3, 'task_durable_s': [2.1] * 3, 'task_pages_per_s': [5000] * 3,
+                                    'file_fio_direct': [10000] * 3, 'task_fio_share': [0.5] * 3})
+        found.plan.task = 'checkpoint-100mb.sql'
+        self.assertEqual(claims.disk_share(found), [
+            "smgr_atomic wrote 5,000 pages per second, 0.50 (0.50–0.50) of fio's direct writes of the same file at depth "
+            '32 (10,000).'])
+
+
 class Page(unittest.TestCase):
     def test_report(self):
         with tempfile.TemporaryDirectory() as directory:
