@@ -77,7 +77,10 @@ class Pgbench:
 
 def slice_of(server, plan, seed):
     """A short run without a log: pgbench's summary of it."""
-    return summary(_pgbench(server, words(plan, plan.duration, seed)))
+    result = summary(_pgbench(server, words(plan, plan.duration, seed)))
+    if result['transactions'] == 0:
+        raise LoadError(f'not one transaction ended in {plan.duration} s: there is nothing to compare')
+    return result
 
 
 def prewarm(server):
@@ -212,8 +215,11 @@ def summary(report):
             raise LoadError(f'no line "{pattern}" in what pgbench reported:\n{report}')
         return default
 
+    count = int(number(r'^number of transactions actually processed: (\d+)'))
+    if count == 0:              # pgbench then says no more
+        return {'transactions': 0, 'failed': 0, 'tps': 0.0, 'latency_average_ms': 0.0}
     return {
-        'transactions': int(number(r'^number of transactions actually processed: (\d+)')),
+        'transactions': count,
         'failed': int(number(r'^number of failed transactions: (\d+)', 0)),
         'tps': number(r'^tps = ([\d.]+) \(without initial connection time\)'),
         'latency_average_ms': number(r'^latency average = ([\d.]+) ms')}

@@ -31,6 +31,12 @@ class Pgbench(unittest.TestCase):
         self.assertEqual(load.summary(REPORT), {
             'transactions': 61234, 'failed': 2, 'tps': 1580.25, 'latency_average_ms': 10.123})
 
+    def test_summary_of_a_standstill(self):
+        """pgbench has no line of TPS then; a warm-up of a second on a busy machine can be that."""
+        text = REPORT.replace('61234', '0').replace('latency average = 10.123 ms\n', '')
+        found = load.summary(text[:text.index('initial connection')])
+        self.assertEqual((found['transactions'], found['tps']), (0, 0.0))
+
     def test_summary_refuses_nonsense(self):
         with self.assertRaises(load.LoadError):
             load.summary('pgbench: error: connection failed')
