@@ -124,8 +124,8 @@ def targets(results):
 
 
 TARGET_HEADS = ('', 'comparison', 'target', 'figure (interval)')
-TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached where '
-               'none of it is, and not shown otherwise.')
+TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached '
+               'where none of it is, and not shown otherwise.')
 
 
 def ratio_text(ratio):
@@ -162,9 +162,9 @@ def disk_share(result):
 def _file_share(result, arm):
     """The same beside fio on the file of the same run."""
     found = result.summary[arm.name]
-    return [f'{arm.title} wrote {report.value_text(found["task_pages_per_s"], report.METRICS["task_pages_per_s"])} pages '
-            f'per second, {ratio_text(found[share])} of {what} of the same file at depth 32 '
-            f'({report.value_text(found[rate], report.METRICS[rate])}).'
+    pages = report.value_text(found['task_pages_per_s'], report.METRICS['task_pages_per_s'])
+    return [f'{arm.title} wrote {pages} pages per second, {ratio_text(found[share])} of {what} of the same file at depth '
+            f'32 ({report.value_text(found[rate], report.METRICS[rate])}).'
             for share, rate, what in (('task_fio_share', 'file_fio_direct', "fio's direct writes"),
                                       ('task_atomic_share', 'file_fio_atomic', 'atomic writes'))
             if found.get(share)]

@@ -17,7 +17,8 @@ h1 { font-size: 1.6em; } h2 { font-size: 1.25em; margin: 2.2em 0 .4em; border-to
   padding-top: 1em; } h3 { font-size: 1em; margin: 1.4em 0 .2em; }
 table { border-collapse: collapse; font-size: 13px; margin: .6em 0; } .wide { overflow-x: auto; }
 th, td { padding: 3px 9px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; } .words { text-align: left; } td.verdict { white-space: nowrap; } tr.section td { font-weight: 600; padding-top: .8em; }
+th:first-child, td:first-child, .words { text-align: left; } td.verdict { white-space: nowrap; }
+tr.section td { font-weight: 600; padding-top: .8em; }
 svg { width: 100%; height: auto; background: var(--box); border-radius: 6px; }
 svg text { fill: var(--ink); font: 12px system-ui, "DejaVu Sans", sans-serif; } svg text.unit { fill: var(--soft); }
 svg .grid { stroke: var(--line); } svg .frame { stroke: var(--soft); stroke-dasharray: 3 3; }
@@ -77,7 +78,8 @@ def _targets(results):
         return ''
     kinds = {'reached': 'gain', 'not reached': 'loss'}
     body = ''.join(f'<tr><td class="verdict {kinds.get(row[0], "")}">{row[0]}</td>'
-                   + ''.join(f'<td class="words">{html.escape(cell)}</td>' for cell in row[1:]) + '</tr>' for row in rows)
+                   + ''.join(f'<td class="words">{html.escape(cell)}</td>' for cell in row[1:]) + '</tr>'
+                   for row in rows)
     heads = ''.join(f'<th class="words">{head}</th>' for head in claims.TARGET_HEADS)
     return (f'<h2>Targets</h2><p class="note">{claims.TARGET_NOTE}</p><div class="wide"><table>'
             f'<tr>{heads}</tr>{body}</table></div>')
@@ -161,8 +163,8 @@ def _comparison(result):
     elif plan.task:
         parts += [_task_bars(result), _list(claims.disk_share(result))]
     else:
-        parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records, {record['round'] for record in result.records
-                                                                          if report.noisy(record)}),
+        noisy = {record['round'] for record in result.records if report.noisy(record)}
+        parts += ['<h3>TPS over time</h3>', svg.tps_over_time(plan, result.records, noisy),
                   '<h3>Latency</h3>', svg.latency(plan, result.records), _extents(result)]
     parts += [_wal_bars(result), _recovery_bars(result), _write_bars(result), _images(result), _table(result),
               f'<p class="note">Repeat: </p><pre>{html.escape(plan.command())}</pre>']

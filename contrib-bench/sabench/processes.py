@@ -49,7 +49,7 @@ def _below(top, running):
 
 
 def others():
-    """{pid: (parent, seconds)} of the programs that are neither this one, nor below it or above it, nor the kernel's."""
+    """{pid: (parent, seconds)} of programs that are not this one, nor below or above it, nor the kernel's."""
     running = _all()
     ours, pid = set(_below(os.getpid(), running)), os.getpid()
     while pid in running:                   # who waits for us does not work, but gets our children's time

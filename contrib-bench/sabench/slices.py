@@ -30,14 +30,13 @@ class Slices(Comparison):
 
     def _round(self, number):
         """All arms of a round, from their files to their records."""
-        background = measure.background()
         with contextlib.ExitStack() as stack:
             running, checks = {}, {}
             for arm in self.plan.order(number):
                 running[arm.name], checks[arm.name] = self._start(number, arm, stack)
             machine, others = measure.busy(), processes.others()
             found = self._turns(number, running)
-            machine = {**measure.difference(machine, measure.busy()), 'background_cpu': background,
+            machine = {**measure.difference(machine, measure.busy()), 'background_cpu': 0.0,
                        'others_cpu_s': processes.grown(others, processes.others())}
             for arm in self.plan.arm_list():
                 measure.check_arm(running[arm.name], arm)

@@ -4,9 +4,9 @@ import pathlib
 import tempfile
 import unittest
 
-from sabench import options, page
+from sabench import page
 from tests import browser
-from tests.test_page import SLOWER, every_kind
+from tests.test_page import every_kind
 
 # Texts whose contrast with what lies behind them is below 4.5, lines and bars below 2.5.
 FAINT = '''(() => {
