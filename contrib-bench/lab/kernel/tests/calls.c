@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "wt.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 #define SIZE (1024 * 1024)
@@ -223,6 +224,36 @@ test_not_atomic(void)
 	check("with both", 0, PAGE, 'p');
 }
 
+/* Of a write that an error cuts short, a plain one returns the part, ours the error. */
+static void
+test_no_part(void)
+{
+	char	   *half = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct rlimit old,
+				limit;
+
+	if (half == MAP_FAILED || munmap(half + PAGE, PAGE) != 0)
+		die("mmap");
+	fill(half, PAGE, 'o');
+	ok(write_flags(fd, half, 2 * PAGE, 0, 0) == PAGE, "control: a plain write of data that end in the middle is short");
+	ok(write_flags(fd, half, 2 * PAGE, 0, through) == -EFAULT, "EFAULT: written through");
+	ok(write_atomic(fd, half, 2 * PAGE, 0) == -EFAULT, "EFAULT: atomically");
+	munmap(half, PAGE);
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = old;
+	limit.rlim_cur = 8 * SIZE + BLOCK;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ok(write_flags(fd, page, PAGE, 8 * SIZE, 0) == BLOCK, "control: a plain write across the limit of a process is short");
+	ok(write_flags(fd, page, PAGE, 8 * SIZE, through) == -EFBIG, "EFBIG: written through");
+	if (ftruncate(fd, 2 * SIZE) != 0)
+		die("ftruncate");
+	ok(write_atomic(fd, page, PAGE, 8 * SIZE) == -EFBIG && lseek(fd, 0, SEEK_END) == 2 * SIZE,
+	   "EFBIG: atomically, and nothing is written");
+	setrlimit(RLIMIT_FSIZE, &old);
+}
+
 static long
 two_buffers(void)
 {
@@ -267,6 +298,7 @@ test_refusals(size_t unit_max)
 	ok(write_flags(direct, page, PAGE, 0, both) == -EINVAL, "EINVAL: on an O_DIRECT descriptor");
 	ok(write_flags(fd, page, PAGE, 0, both | RWF_DONTCACHE) == -EINVAL, "EINVAL: with RWF_DONTCACHE");
 	ok(write_flags(fd, page, PAGE, 0, both | RWF_APPEND) == -EINVAL, "EINVAL: atomic, with RWF_APPEND");
+	ok(write_flags(fd, page, PAGE, 0, through | RWF_APPEND) == -EINVAL, "EINVAL: with RWF_APPEND");
 	ok(write_flags(fd, page, PAGE, 0, RWF_ATOMIC) == -EOPNOTSUPP,
 	   "EOPNOTSUPP: RWF_ATOMIC alone on an ordinary descriptor");
 	ok(write_flags(fd, page, PAGE, 0, through << 1) == -EOPNOTSUPP, "EOPNOTSUPP: the next flag");
@@ -277,21 +309,6 @@ test_refusals(size_t unit_max)
 	ok(holds(0, PAGE, 'p'), "and nothing was written");
 	close(reader);
 	free(large);
-}
-
-static void
-test_limit(void)
-{
-	struct rlimit old,
-				limit;
-
-	getrlimit(RLIMIT_FSIZE, &old);
-	limit = old;
-	limit.rlim_cur = 8 * SIZE + BLOCK;
-	setrlimit(RLIMIT_FSIZE, &limit);
-	ok(write_atomic(fd, page, PAGE, 8 * SIZE) == -EFBIG && lseek(fd, 0, SEEK_END) < 8 * SIZE,
-	   "EFBIG: only a part would be allowed");
-	setrlimit(RLIMIT_FSIZE, &old);
 }
 
 static int
@@ -332,6 +349,6 @@ main(int argc, char **argv)
 	test_end_of_file();
 	test_not_atomic();
 	test_refusals(unit_max);
-	test_limit();
+	test_no_part();
 	return done_testing();
 }

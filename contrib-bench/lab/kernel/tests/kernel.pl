@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 #
 # The patch, before PostgreSQL sees it: what one call does (calls.c), against
-# everything else that changes a file (race.c), random operations compared with
-# a model (ops.c), and what is on the disk (stream.c) after a kernel was killed,
-# and after a disk with a volatile cache lost power.
+# everything else that changes a file (race.c), on a device that is slow or
+# refuses (flight.c), random operations compared with a model (ops.c), and what is
+# on the disk (stream.c) after a kernel was killed, and after a disk with a volatile
+# cache lost power.
 #
 # Usage (as root, with the kernel built): prove contrib-bench/lab/kernel/tests/kernel.pl
 # KILLS=N cuts off N times in each way and by each method, OPERATIONS=N, SECONDS=N.
@@ -23,9 +24,9 @@ my $seconds    = $ENV{SECONDS}    // 3;
 prepare();
 my $work = work();
 my $disk = "$work/disk";
-options('--memory', '1200M', '--timeout', 1200);
+options('--memory', '1200M', '--boot-timeout', 180, '--timeout', 1200);
 
-for my $program (qw(calls race ops stream))
+for my $program (qw(calls race ops stream flight))
 {
 	system('gcc', '-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', "$work/$program",
 		"$FindBin::Bin/$program.c") == 0
@@ -52,6 +53,11 @@ report('XFS on a device with atomic writes',
 	boot(programs('/dev/sda'), @hardware));
 report('XFS with blocks of 1 KiB',
 	boot(programs('/dev/sda', '-b', 'size=1024'), @hardware));
+# The log, which XFS looks at every 30 seconds, must not be written meanwhile.
+report('a slow device, and one that refuses',
+	boot('set -e; echo 720000 > /proc/sys/fs/xfs/xfssyncd_centisecs;'
+		  . ' mkfs.xfs -q -f /dev/sda; mount /dev/sda /mnt; cd /mnt; /outside/flight sda',
+		@hardware));
 report('filesystems that do not know the flag',
 	boot("set -e; mkfs.ext4 -q -F /dev/sda; mount /dev/sda /mnt; cd /mnt; /outside/calls --refused;"
 		  . ' cd /tmp; /outside/calls --refused',

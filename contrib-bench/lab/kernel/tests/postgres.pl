@@ -22,7 +22,8 @@ my $disk_size = 3 * 1024**3;
 prepare();
 my $work = work();
 my $disk = "$work/disk";
-options('--bind', "$top:/smgr_atomic", '--memory', '1500M', '--timeout', 1800, '--append',
+options('--bind', "$top:/smgr_atomic", '--memory', '1500M', '--boot-timeout', 180,
+	'--timeout', 1800, '--append',
 	'scsi_debug.atomic_wr=1 scsi_debug.dev_size_mb=200 scsi_debug.delay=0');
 
 sub guest { return "export PERL5LIB=/smgr_atomic/t; $inside/guest @_" }

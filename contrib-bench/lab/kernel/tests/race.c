@@ -2,21 +2,25 @@
  * race.c
  *	  Write-through against everything else that changes a file, all at once:
  *	  other write-through writers, plain and direct writers, mappings, truncation,
- *	  hole punching, memory pressure.  Afterwards the cache and the device must
- *	  agree, and pages that only atomic writers have written must be whole.
+ *	  hole punching.  Afterwards the cache and the device must agree, and pages
+ *	  that only atomic writers have written must be whole.  And a clone of the
+ *	  file, taken meanwhile, must be the file as it was at one moment.
  *
  * Usage: race SECONDS
  */
 #define _GNU_SOURCE
 #include "wt.h"
 
+#include <linux/fs.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #define PAGES 16
 #define SIZE (PAGES * PAGE)
+#define CLONE_PAGES 4096
 
 static double
 now(void)
@@ -110,9 +114,16 @@ by_mapping(int number, char *page, unsigned *seed)
 	munmap(map, PAGE);
 }
 
-/* A reader that has pages mapped and in use, and lets them go. */
+/*
+ * A reader that has pages mapped and in use, and lets them go.
+ *
+ * It does not read directly.  A direct read has the cache written back and then
+ * looks where the blocks are; a store to a mapped hole in between leaves a
+ * delayed allocation there, and the read fails with EIO ("Direct I/O collision
+ * with buffered writes").  That is so without write-through and the patch, too.
+ */
 static void
-by_reading(int number, char *page, unsigned *seed)
+by_cached_reading(int number, char *page, unsigned *seed)
 {
 	off_t		at = some_page(seed);
 	volatile char *map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, at);
@@ -126,9 +137,16 @@ by_reading(int number, char *page, unsigned *seed)
 	}
 	munmap((void *) map, PAGE);
 	must(pread(fd, page, PAGE, some_page(seed)) >= 0, "read");
-	must(pread(direct, page, PAGE, some_page(seed)) >= 0, "direct read");
 	if (rand_r(seed) % 4 == 0)
 		posix_fadvise(fd, some_page(seed), PAGE, POSIX_FADV_DONTNEED);
+}
+
+/* For races in which no mapping is stored to. */
+static void
+by_reading(int number, char *page, unsigned *seed)
+{
+	by_cached_reading(number, page, seed);
+	must(pread(direct, page, PAGE, some_page(seed)) >= 0, "direct read");
 }
 
 static void
@@ -227,6 +245,100 @@ race(const char *name, double seconds, int clean, int whole, const Worker *worke
 	free(stored);
 }
 
+/* Pages of CLONE_PAGES, every other one written: as many extents to be shared. */
+static int
+fragmented_file(const char *name)
+{
+	int			file = open_file(name, O_TRUNC | O_DIRECT);
+	char	   *page = aligned(PAGE);
+
+	memset(page, 0, PAGE);
+	if (fallocate(file, 0, 0, (off_t) CLONE_PAGES * PAGE) != 0)
+		die("fallocate");
+	for (int i = 0; i < CLONE_PAGES; i++)
+	{
+		if ((i % 2 == 0 || i == CLONE_PAGES - 1) && pwrite(file, page, PAGE, (off_t) i * PAGE) != PAGE)
+			die("write");
+	}
+	free(page);
+	close(file);
+	return open_file(name, 0);
+}
+
+/* The first page, then the last, say which write they are from; until killed. */
+static void
+write_both_ends(int file, volatile uint64_t *written)
+{
+	char	   *page = aligned(PAGE);
+
+	for (uint64_t write = 1;; write++)
+	{
+		for (size_t i = 0; i < PAGE / sizeof(write); i++)
+			((uint64_t *) page)[i] = write;
+		must(write_atomic(file, page, PAGE, 0) == PAGE, "write-through");
+		must(write_atomic(file, page, PAGE, (off_t) (CLONE_PAGES - 1) * PAGE) == PAGE, "write-through");
+		*written = write;
+	}
+}
+
+/* Until the writer has written more. */
+static void
+wait_for_more(const volatile uint64_t *written, pid_t writer)
+{
+	uint64_t	before = *written;
+
+	while (*written < before + 2)
+	{
+		must(waitpid(writer, NULL, WNOHANG) == 0, "the writer ended");
+		usleep(1000);
+	}
+}
+
+/*
+ * XFS shares extent by extent, from the first to the last, and lets readers in
+ * meanwhile.  A writer must not come in: the clone would have its last page from
+ * a later time than its first.
+ */
+static void
+clones(int count)
+{
+	int			file = fragmented_file("cloned");
+	volatile uint64_t *written = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t	first = 0,
+				last = 0;
+	int			later = 0,
+				status;
+	pid_t		writer;
+
+	fflush(stdout);
+	if (written == MAP_FAILED || (writer = fork()) < 0)
+		die("fork");
+	if (writer == 0)
+		write_both_ends(file, written);
+	for (int i = 0; i < count; i++)
+	{
+		int			clone = open_file("clone", O_TRUNC);
+
+		wait_for_more(written, writer);
+		if (ioctl(clone, FICLONE, file) != 0)
+			die("FICLONE");
+		if (pread(clone, &first, sizeof(first), 0) != sizeof(first) ||
+			pread(clone, &last, sizeof(last), (off_t) (CLONE_PAGES - 1) * PAGE) != sizeof(last))
+			die("read");
+		later += first != last && first != last + 1;
+		close(clone);
+	}
+	printf("# the last clone has writes %ld and %ld\n", (long) first, (long) last);
+	ok(first > 0, "clones: taken from a file that is being written");
+	ok(later == 0, "clones: each of one moment");
+	ok(waitpid(writer, &status, WNOHANG) == 0, "clones: the writer could work");
+	kill(writer, SIGKILL);
+	waitpid(writer, &status, 0);
+	close(file);
+	unlink("clone");
+	unlink("cloned");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -234,10 +346,10 @@ main(int argc, char **argv)
 	static const Worker with_readers[] = {by_writethrough, by_reading, by_writethrough, by_reading};
 	static const Worker with_direct[] = {by_writethrough, by_direct, by_writethrough, by_reading};
 	static const Worker with_plain[] = {by_writethrough, by_plain, by_writethrough, by_reading};
-	static const Worker with_mapping[] = {by_writethrough, by_mapping, by_writethrough, by_reading};
+	static const Worker with_mapping[] = {by_writethrough, by_mapping, by_writethrough, by_cached_reading};
 	static const Worker with_cutting[] = {by_writethrough, by_cutting, by_writethrough, by_reading};
 	/* not direct writers: with mappings they alone make fsync() return EIO */
-	static const Worker with_all[] = {by_writethrough, by_plain, by_mapping, by_reading,
+	static const Worker with_all[] = {by_writethrough, by_plain, by_mapping, by_cached_reading,
 	by_cutting, by_writethrough};
 	double		seconds = argc == 2 ? atof(argv[1]) : 0;
 
@@ -253,5 +365,6 @@ main(int argc, char **argv)
 	race("mappings", seconds, 0, 0, with_mapping, 4);
 	race("truncation", seconds, 0, 0, with_cutting, 4);
 	race("all but direct writers", seconds, 0, 0, with_all, 6);
+	clones(5);
 	return done_testing();
 }
