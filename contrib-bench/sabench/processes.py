@@ -10,20 +10,20 @@ KTHREADD = 2                # parent of the kernel's threads
 
 
 def _stat(entry):
-    """(pid, parent, seconds of processor time, children waited for included) or None."""
+    """(pid, parent, seconds of processor time, those of children that were waited for) or None."""
     try:
         text = (entry / 'stat').read_text()
     except OSError:
         return None                         # it has ended meanwhile
     words = text.rpartition(')')[2].split()
-    ticks = sum(int(word) for word in words[11:15])     # utime stime cutime cstime
-    return int(entry.name), int(words[1]), ticks / os.sysconf('SC_CLK_TCK')
+    own, children = (sum(map(int, part)) / os.sysconf('SC_CLK_TCK') for part in (words[11:13], words[13:15]))
+    return int(entry.name), int(words[1]), own, children    # of utime stime cutime cstime
 
 
 def _all():
-    """{pid: (parent, seconds)} of everything that runs."""
+    """{pid: (parent, seconds, those of its children)} of everything that runs."""
     found = [_stat(entry) for entry in pathlib.Path('/proc').iterdir() if entry.name.isdigit()]
-    return {pid: (parent, used) for pid, parent, used in filter(None, found)}
+    return {pid: rest for pid, *rest in filter(None, found)}
 
 
 def tree(top):
@@ -37,42 +37,46 @@ def tree(top):
 
 def _below(top, running):
     children = {}
-    for pid, (parent, _) in running.items():
+    for pid, (parent, *_) in running.items():
         children.setdefault(parent, []).append(pid)
     result, todo = {}, [top]
     while todo:
         pid = todo.pop()
         if pid in running:
-            result[pid] = running[pid][1]
+            result[pid] = sum(running[pid][1:])
         todo += children.get(pid, [])
     return result
 
 
 def others():
-    """{pid: (parent, seconds)} of programs that are not this one, nor below or above it, nor the kernel's."""
+    """{pid: [parent, seconds, those of its children]} of programs that are not this one, nor below or above it, nor the kernel's."""
     running = _all()
     ours, pid = set(_below(os.getpid(), running)), os.getpid()
     while pid in running:                   # who waits for us does not work, but gets our children's time
         ours.add(pid)
         pid = running[pid][0]
-    return {pid: (parent, used) for pid, (parent, used) in running.items()
-            if pid not in ours and KTHREADD not in (pid, parent)}
+    return {pid: found for pid, found in running.items()
+            if pid not in ours and KTHREADD not in (pid, found[0])}
 
 
 def grown(before, after):
     """Seconds that others worked between two answers of others().
 
-    The time of one that has ended is its parent's, who waited for it; where nobody did who is still
-    there, what it did meanwhile is missing.
+    The time of one that has ended is with the next above it that is still there, if somebody waited for
+    it; if nobody did, what it did meanwhile is missing.
     """
-    def counts(pid):
-        """Whether its time is still in after: its own, or that of the next above it who is there."""
-        while pid in before and pid not in after:
-            pid = before[pid][0]
-        return pid in after
-
-    known = sum(used for pid, (_, used) in before.items() if counts(pid))
-    return max(sum(used for _, used in after.values()) - known, 0.0)
+    ended = {}                  # {pid: seconds that its ended descendants had before}
+    for pid in before:
+        if pid not in after:
+            above = pid
+            while above in before and above not in after:
+                above = before[above][0]
+            ended[above] = ended.get(above, 0) + sum(before[pid][1:])
+    total = 0.0
+    for pid, (_, own, children) in after.items():
+        _, own_before, children_before = before.get(pid, (0, 0, 0))
+        total += max(own - own_before, 0) + max(children - children_before - ended.get(pid, 0), 0)
+    return total
 
 
 def cpu_seconds(top):

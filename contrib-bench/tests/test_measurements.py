@@ -172,18 +172,19 @@ class Processes(unittest.TestCase):
 
 
 class Others(unittest.TestCase):
-    """Who else worked: (parent, seconds) by process, before and after."""
+    """Who else worked: (parent, seconds, those of its children) by process, before and after."""
 
     def test_growth(self):
-        self.assertEqual(processes.grown({7: (1, 3.0)}, {7: (1, 5.0), 9: (7, 1.0)}), 3)
+        self.assertEqual(processes.grown({7: (1, 3.0, 0)}, {7: (1, 5.0, 0), 9: (7, 1.0, 0)}), 3)
 
     def test_one_that_ended_is_not_counted_twice(self):
         """8 and 9 have ended, and 7, who waited for 8, has their 100 s and 1 s more."""
-        before = {7: (1, 3.0), 8: (7, 40.0), 9: (8, 60.0)}
-        self.assertEqual(processes.grown(before, {7: (1, 104.0)}), 1)
+        before = {7: (1, 3.0, 0), 8: (7, 40.0, 0), 9: (8, 60.0, 0)}
+        self.assertEqual(processes.grown(before, {7: (1, 3.0, 101.0)}), 1)
 
     def test_one_nobody_waited_for_takes_nothing_away(self):
-        self.assertEqual(processes.grown({7: (1, 3.0), 8: (1, 40.0)}, {7: (1, 5.0)}), 2)
+        before = {7: (1, 3.0, 0), 8: (1, 40.0, 0), 9: (7, 50.0, 0)}
+        self.assertEqual(processes.grown(before, {7: (1, 5.0, 0)}), 2)
 
     def test_we_and_those_above_us_are_no_others(self):
         found = processes.others()
