@@ -133,8 +133,6 @@ write_now(const SaRequest *request)
 	while (done < 0 && errno == EINTR);
 	if (done < 0)
 		return errno;
-	if (done < (ssize_t) length && request->page_cache)
-		return EAGAIN;			/* the journal has the page; the next try says what is wrong */
 	return done == (ssize_t) length ? 0 : EIO;
 }
 
