@@ -45,11 +45,11 @@
 #define PASSING_PAUSE_US 10000
 #define PASSING_TRIES 3000		/* half a minute */
 
-/* Is this error of a call that opens or asks about a file one that comes and goes? */
+/* Is this error of a call that opens or asks about a file for want of what others will give back? */
 bool
 sa_will_pass(int error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR || error == EAGAIN;
 }
 
 /* The call has failed, with errno: shall it be made once more?  If so, after a pause. */

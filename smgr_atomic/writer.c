@@ -72,6 +72,7 @@
 #include "stats.h"
 #include "worker.h"
 #include "write.h"
+#include "writeback.h"
 #include "writebehind.h"
 #include "writer.h"
 
@@ -188,26 +189,19 @@ close_files(void)
 	me->file_count = 0;
 }
 
-/* Is this for want of something that others will give back? */
-static bool
-will_pass(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR || error == EAGAIN;
-}
-
 /* A file could not be opened or asked (error, errno): it will be later, or PANIC. */
 static void
 open_failed(const char *path, BlockNumber block, int error)
 {
 	static TimestampTz last = 0;
 
-	if (will_pass(error) && !warning_due(&last))
+	if (sa_will_pass(error) && !warning_due(&last))
 		return;
 	errno = error;
-	ereport(will_pass(error) ? WARNING : PANIC,
+	ereport(sa_will_pass(error) ? WARNING : PANIC,
 			(errcode_for_file_access(),
 			 errmsg("could not open file \"%s\" (target block %u): %m", path, block),
-			 will_pass(error) ?
+			 sa_will_pass(error) ?
 			 errdetail("A page that was accepted for it waits in the write-behind pool; this is tried again.") :
 			 errdetail("A page that was accepted for it cannot be written.")));
 }
