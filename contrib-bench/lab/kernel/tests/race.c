@@ -181,12 +181,13 @@ start(Worker worker, int number)
 	{
 		char	   *page = aligned(PAGE);
 		unsigned	seed = (unsigned) number * 7919 + 1;
-		long		count = 0;
 
 		signal(SIGBUS, on_sigbus);
-		for (; now() < end; count++)
+		/* once at least, however late it is on a slow machine */
+		do
 			worker(number, page, &seed);
-		_exit(count > 0 ? 0 : 2);
+		while (now() < end);
+		_exit(0);
 	}
 }
 
