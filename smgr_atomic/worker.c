@@ -1,11 +1,17 @@
 /*-------------------------------------------------------------------------
  *
  * worker.c
- *	  What our background workers have in common.
+ *	  What our background workers have in common, and what others of them need.
+ *
+ * A background worker that keeps the server's default handler of SIGTERM ends in
+ * that handler, wherever it is and although it holds interrupts.  Where it holds
+ * something of ours that nobody else would give back, the signal has to wait.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <signal.h>
 
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
@@ -53,4 +59,36 @@ sa_worker_reload(void)
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	return true;
+}
+
+/* How many of sa_defer_termination() are open in this process. */
+static int	deferring = 0;
+
+static void
+mask_termination(int how)
+{
+	sigset_t	set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(how, &set, NULL);
+}
+
+/*
+ * Keep the SIGTERM of a background worker waiting until sa_allow_termination().
+ * The two are nested; nothing between them raises an error.  Any process, for
+ * others it does nothing: they hold interrupts.
+ */
+void
+sa_defer_termination(void)
+{
+	if (MyBgworkerEntry != NULL && deferring++ == 0)
+		mask_termination(SIG_BLOCK);
+}
+
+void
+sa_allow_termination(void)
+{
+	if (MyBgworkerEntry != NULL && --deferring == 0)
+		mask_termination(SIG_UNBLOCK);
 }

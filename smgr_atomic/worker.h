@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * worker.h
- *	  What our background workers have in common.
+ *	  What our background workers have in common, and what others of them need.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,5 +14,7 @@ extern void sa_worker_register(const char *name, const char *type, const char *f
 							   BgWorkerStartTime start, int restart_seconds, int number);
 extern void sa_worker_begin(void (*on_sigterm) (SIGNAL_ARGS));
 extern bool sa_worker_reload(void);
+extern void sa_defer_termination(void);
+extern void sa_allow_termination(void);
 
 #endif							/* SMGR_ATOMIC_WORKER_H */

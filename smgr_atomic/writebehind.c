@@ -72,7 +72,8 @@
  *	 known), pages of other tablespaces are not taken either, and those in line
  *	 are told: they write themselves.
  * - An error beats waiting there, because the caller holds a buffer that DROP
- *	 TABLE would wait for, and dropping is what may give space.  Only where an
+ *	 TABLE would wait for, and dropping it is what may give space (DROP DATABASE
+ *	 waits, for the end of its checkpoint).  Only where an
  *	 error is the end of recovery, it is waited (SA_PATIENT).
  * - Drains wait, as they hold nothing, except that of a process that has to sync
  *	 a file because the server's queue of sync requests is full.  So that this
@@ -119,7 +120,8 @@
  *
  * From standing in line to the page's place in the table interrupts are held and
  * nothing raises an error (who helps itself allocates without error, see
- * writer.c), so neither a place in line nor a slot is ever lost.
+ * writer.c), so neither a place in line nor a slot is ever lost.  While it waits
+ * or writes there, a background worker is not terminated (worker.c).
  *
  * Reading without a lock.  is_empty() and the head of a chain are looked at
  * before any lock is taken, so a read costs next to nothing where the pool has
@@ -155,6 +157,7 @@
 #include "storage/spin.h"
 
 #include "smgr_atomic.h"
+#include "worker.h"
 #include "writebehind.h"
 #include "writer.h"
 
@@ -637,20 +640,12 @@ wait_ms(void)
  * running, write a batch here.  The caller has prepared to sleep on cv, and
  * looks afterwards whether what it waits for has come.
  *
- * The checkpointer takes sync requests meanwhile, as it does between the files
- * that it syncs and the pages that it writes, and where sync.c loops over what
- * calls us (it allows that at each of its calls); else backends would find the
- * queue full, and have to sync files themselves.  They forward requests with
- * a buffer's content lock held, as the checkpointer may have here.
- *
  * In a critical section (sa_pool_discard()) only pages in flight are waited
  * for, so there is somebody who writes them.
  */
 static void
 wait_on(ConditionVariable *cv)
 {
-	if (AmCheckpointerProcess() && CritSectionCount == 0)
-		AbsorbSyncRequests();
 	if (running_writers() == 0 && CritSectionCount == 0 && sa_pool_has_queued())
 	{
 		bool		helped;
@@ -707,12 +702,16 @@ get_free_slot(const SaPageKey *key, int patience, int *slot)
 		ConditionVariable *cv = turn_of(waiter);
 
 		pg_atomic_fetch_add_u64(&shared->waits, 1);
+		sa_defer_termination();
 		ConditionVariablePrepareToSleep(cv);
 		while (!*(volatile bool *) &waiter->granted &&
 			   (leave = reason_to_leave(key, patience)) == SA_TAKEN)
 			wait_on(cv);
 		ConditionVariableCancelSleep();
-		if (leave != SA_TAKEN && leave_line(waiter))
+		if (leave == SA_TAKEN || !leave_line(waiter))
+			leave = SA_TAKEN;
+		sa_allow_termination();
+		if (leave != SA_TAKEN)
 			return leave;
 	}
 	*slot = take_free_slot();
@@ -1004,9 +1003,30 @@ see_page(const Range *range, int slot, Seen *page)
 	return there;
 }
 
+/*
+ * Wait until a page has left.  A checkpointer that absorbs takes sync requests
+ * meanwhile, as it does between the files that it syncs; else backends would find
+ * the queue full, and have to sync files themselves.  It holds nothing here that
+ * an error, for want of memory, could leave behind.
+ */
+static void
+wait_until_gone(const Seen *page, bool absorb)
+{
+	ConditionVariable *cv = &shared->done[page->slot % WAIT_QUEUES];
+
+	ConditionVariablePrepareToSleep(cv);
+	while (await(page, UNTIL_GONE))
+	{
+		if (absorb && AmCheckpointerProcess())
+			AbsorbSyncRequests();
+		wait_on(cv);
+	}
+	ConditionVariableCancelSleep();
+}
+
 /* Wait for all that is there now; false if that is not until it is gone, and a page finds no space. */
 static bool
-drain(Range *range, Until until)
+drain(Range *range, Until until, bool absorb)
 {
 	Seen		page;
 
@@ -1018,10 +1038,14 @@ drain(Range *range, Until until)
 	{
 		if (!see_page(range, slot, &page))
 			continue;
-		if (until == UNTIL_REFUSED)
-			try_again(slot);
+		if (until == UNTIL_GONE)
+		{
+			wait_until_gone(&page, absorb);
+			continue;
+		}
+		try_again(slot);
 		wait_for_page(&page, until);
-		if (until == UNTIL_REFUSED && await(&page, UNTIL_GONE))
+		if (await(&page, UNTIL_GONE))
 			return false;
 	}
 	return true;
@@ -1044,13 +1068,20 @@ range_of_file(SaRelFile rel, ForkNumber fork, int64 segno)
  * Wait until every page of a segment accepted before now is in its file;
  * segno < 0 means the whole fork.  Raises no error of its own: what cannot
  * be written is a PANIC in the writer.
+ *
+ * The checkpointer carries out a sync request of this file.  Another one that it
+ * absorbs meanwhile counts for sync.c as done together with this one, so its page
+ * must be in the file as well: pages accepted during the first drain are waited
+ * for in a second one, in which nothing is absorbed.
  */
 void
 sa_pool_drain_file(SaRelFile rel, ForkNumber fork, int64 segno)
 {
 	Range		range = range_of_file(rel, fork, segno);
 
-	(void) drain(&range, UNTIL_GONE);
+	(void) drain(&range, UNTIL_GONE, true);
+	if (AmCheckpointerProcess())
+		(void) drain(&range, UNTIL_GONE, false);
 }
 
 /* The same, but false as soon as one of them has been tried and finds no space. */
@@ -1059,7 +1090,7 @@ sa_pool_settle_file(SaRelFile rel, ForkNumber fork, int64 segno)
 {
 	Range		range = range_of_file(rel, fork, segno);
 
-	return drain(&range, UNTIL_REFUSED);
+	return drain(&range, UNTIL_REFUSED, false);
 }
 
 /* Wait until every page accepted before now is in its file. */
@@ -1068,7 +1099,7 @@ sa_pool_drain_all(void)
 {
 	Range		range = {.everything = true};
 
-	(void) drain(&range, UNTIL_GONE);
+	(void) drain(&range, UNTIL_GONE, true);
 }
 
 /*
@@ -1450,7 +1481,7 @@ sa_pool_writer_leave(int number)
 	}
 
 	/* others that sleep have counted on this one */
-	if (sa_pool_has_queued())
+	if (sa_pool_has_queued() || pg_atomic_read_u32(&shared->refused) > 0)
 		wake_writer(true);
 }
 

@@ -158,6 +158,16 @@ create_writer(bool is_writer, int depth)
 	return true;
 }
 
+/*
+ * Level of a warning.  A client of a process that helps itself is told nothing: if
+ * it does not read, all who wait for the pages in flight here would wait for it.
+ */
+static int
+warning_level(void)
+{
+	return me != NULL && me->is_writer ? WARNING : LOG_SERVER_ONLY;
+}
+
 /* Has this kind of warning not been given for a while? */
 static bool
 warning_due(TimestampTz *last)
@@ -198,7 +208,7 @@ open_failed(const char *path, BlockNumber block, int error)
 	if (sa_will_pass(error) && !warning_due(&last))
 		return;
 	errno = error;
-	ereport(sa_will_pass(error) ? WARNING : PANIC,
+	ereport(sa_will_pass(error) ? warning_level() : PANIC,
 			(errcode_for_file_access(),
 			 errmsg("could not open file \"%s\" (target block %u): %m", path, block),
 			 sa_will_pass(error) ?
@@ -397,7 +407,7 @@ warn_no_space(const SaRequest *request)
 	if (!warning_due(&last))
 		return;
 	errno = request->error;
-	ereport(WARNING,
+	ereport(warning_level(),
 			(errcode(ERRCODE_DISK_FULL),
 			 errmsg("could not write block %u in file \"%s\": %m",
 					sa_pool_slot(request->slots[0])->key.block, me->files[request->file].path),
@@ -498,13 +508,13 @@ finish_requests(bool wait)
  * of it is written to its place before.
  */
 static void
-journal_batch(void)
+journal_batch(SaWriteMethod method)
 {
 	SaRingPlace place;
 	SaReserved	reserved;
 
 	me->section = -1;
-	if (sa_write_method() != SA_WRITE_DOUBLE)
+	if (method != SA_WRITE_DOUBLE)
 		return;
 	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &place)) == SA_RESERVED_FULL)
 	{
@@ -518,13 +528,18 @@ journal_batch(void)
 	me->section = place.section;
 }
 
-/* Claim the next batch.  Returns whether there is one. */
+/*
+ * Claim the next batch.  Returns whether there is one.  The method is read once:
+ * who changes it to doublewrite waits for a barrier, that is for the end of this
+ * batch, before images go off.
+ */
 static bool
 claim_batch(void)
 {
+	SaWriteMethod method = sa_write_method();
 	int			max = CLAIM_MAX;
 
-	if (sa_write_method() == SA_WRITE_DOUBLE)
+	if (method == SA_WRITE_DOUBLE)
 		max = Min(max, sa_doublewrite_batch_max());
 	me->batch_next = 0;
 	me->batch_count = sa_pool_claim(me->batch, max);
@@ -540,7 +555,7 @@ claim_batch(void)
 		close_files();
 		me->file_generation = sa_pool_forget_generation();
 	}
-	journal_batch();
+	journal_batch(method);
 	return true;
 }
 
@@ -613,7 +628,7 @@ warn_no_memory(void)
 
 	if (!warning_due(&last))
 		return;
-	ereport(WARNING,
+	ereport(warning_level(),
 			(errcode(ERRCODE_OUT_OF_MEMORY),
 			 errmsg("not enough memory to write pages of the write-behind pool"),
 			 errdetail("No writer is running, so this process has to write what it waits for; it tries again."),
@@ -637,8 +652,10 @@ sa_writer_help(void)
 		}
 		(void) sa_place_open(me->depth, sa_io_uring && me->depth > 1);
 	}
+	sa_defer_termination();
 	write_batches(false);
 	close_files();
+	sa_allow_termination();
 	return true;
 }
 
