@@ -57,6 +57,8 @@
  * its PANIC, nobody else may sync a file of pages and conclude anything from it:
  * neither that a copy is not needed any more, nor that a checkpoint is complete.
  * All who sync files hold retire_lock meanwhile, and a PANIC does not let go.
+ * (But md.c's own fsync when it extends or truncates a file while the queue of
+ * sync requests is full: nothing of ours is called there.)
  *
  * Locks
  *	  lock			ring, keys, open, retirer, counters
@@ -178,10 +180,11 @@ lock_retiring(void)
 	LWLockRelease(shared->turn_lock);
 }
 
+/* In the postmaster, which has no pages under way, the start fails. */
 static void
 panic(const char *what)
 {
-	ereport(IsUnderPostmaster ? PANIC : FATAL,
+	ereport(IsUnderPostmaster || !IsPostmasterEnvironment ? PANIC : FATAL,
 			(errcode_for_file_access(),
 			 errmsg("could not %s page journal \"%s\": %m", what, journal_path),
 			 errdetail("Pages must not be written to their places without a copy there."),
@@ -263,6 +266,7 @@ static bool
 cannot_make(int fd, const char *what, int error, char *reason, size_t size)
 {
 	snprintf(reason, size, "page journal \"%s\": could not %s it: %s", journal_path, what, strerror(error));
+	sa_journal_discard(journal_path);
 	close(fd);
 	return false;
 }

@@ -732,7 +732,7 @@ sa_fpw_unlinkfiletag(const FileTag *tag)
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (tag->forknum == SA_ACTION_EVERY)
-		shared->status.checkpointed = true;
+		shared->status.checkpointed = !RecoveryInProgress();	/* not that at its end: see guard.c */
 	else if (tag->segno == shared->status.generation)
 		carry_out((SaAction) tag->forknum);
 	LWLockRelease(shared->lock);

@@ -48,6 +48,8 @@
 
 #define MARKER SA_JOURNAL_NAME
 #define MARKER_TMP SA_JOURNAL_NAME ".tmp"
+#define LINK_TRIES 100
+#define LINK_PAUSE_US 10000
 #define UNFINISHED ".new"		/* behind the name of a journal that is being made */
 #define MARKER_FORMAT "smgr_atomic journal 1"
 #define LOCK_TRIES 50
@@ -251,7 +253,8 @@ sa_journal_segment_path(const SaJournalKey *key, char *path)
 /*
  * Is the directory of a page's tablespace not where it is linked to?  If so, with
  * errno and its path, of MAXPGPATH bytes.  A tablespace that is not linked has
- * been dropped.
+ * been dropped.  Waits a second for the link to go: DROP TABLESPACE removes the
+ * directory first.
  */
 bool
 sa_journal_lost_tablespace(const SaJournalKey *key, char *path)
@@ -260,11 +263,18 @@ sa_journal_lost_tablespace(const SaJournalKey *key, char *path)
 
 	if (key->tablespace == GLOBALTABLESPACE_OID || key->tablespace == DEFAULTTABLESPACE_OID)
 		return false;
-	snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
-	if (lstat(path, &st) != 0 && errno == ENOENT)
-		return false;
-	snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
-	return stat(path, &st) != 0;
+	for (int i = 0;; i++)
+	{
+		snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
+		if (lstat(path, &st) != 0 && errno == ENOENT)
+			return false;
+		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
+		if (stat(path, &st) == 0)
+			return false;
+		if (i == LINK_TRIES)
+			return true;
+		pg_usleep(LINK_PAUSE_US);
+	}
 }
 
 /* Are two pages in the same segment file? */
@@ -450,6 +460,16 @@ sa_journal_install(const char *path)
 	if (error == 0)
 		error = sync_path(".", O_RDONLY | O_DIRECTORY);	/* the directory may be new */
 	return error;
+}
+
+/* Remove a journal that was made and does not get its name. */
+void
+sa_journal_discard(const char *path)
+{
+	char		unfinished[MAXPGPATH];
+
+	snprintf(unfinished, MAXPGPATH, "%s" UNFINISHED, path);
+	(void) unlink(unfinished);
 }
 
 /* A SaJournalRead; arg points to the descriptor. */

@@ -34,6 +34,7 @@ extern bool sa_journal_share(int fd);
 extern int	sa_journal_join(const char *path);
 extern int	sa_journal_create(const char *path, uint32 section_blocks, char *reason, size_t size);
 extern int	sa_journal_install(const char *path);
+extern void sa_journal_discard(const char *path);
 extern int	sa_journal_read_block(void *arg, uint64 offset, void *block);
 extern int	sa_journal_write_super(int fd, const SaJournalSuper *super);
 extern void *sa_journal_buffer(void);

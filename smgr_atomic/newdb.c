@@ -13,8 +13,8 @@
  * created:
  *
  * - A writer that finds the file of such a page gone drops the page (writer.c),
- *	 if the tablespace's directory is still there.  Anything else that is gone
- *	 is a PANIC, as ever.
+ *	 if its tablespace is not gone while it is still linked.  Anything else that
+ *	 is gone is a PANIC, as ever.
  * - After the directory has gone, and before the OID can be used again (its
  *	 transaction has not ended yet, so its row in pg_database still conflicts),
  *	 pages left in the pool are discarded, writers forget their files, and
@@ -41,11 +41,8 @@
  */
 #include "postgres.h"
 
-#include <sys/stat.h>
-
 #include "catalog/objectaccess.h"
 #include "catalog/pg_database.h"
-#include "common/relpath.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
@@ -53,6 +50,7 @@
 #include "tcop/utility.h"
 
 #include "doublewrite.h"
+#include "journalfile.h"
 #include "newdb.h"
 #include "writebehind.h"
 
@@ -126,29 +124,25 @@ leave(void)
 }
 
 static bool
-tablespace_is_there(SaRelFile rel)
+tablespace_is_lost(SaRelFile rel)
 {
-	char	   *path = GetDatabasePath(saDatabase(rel), saTablespace(rel));
-	struct stat st;
-	bool		there;
+	SaJournalKey key = {.tablespace = saTablespace(rel)};
+	char		path[MAXPGPATH];
 
-	get_parent_directory(path);
-	there = stat(path, &st) == 0;
-	pfree(path);
-	return there;
+	return sa_journal_lost_tablespace(&key, path);
 }
 
 /*
  * A page cannot be written because its file is not there.  Is that because its
  * database is being created, and that has failed?  Then nobody needs the page.
- * Any process that may allocate.
+ * Any process.
  */
 bool
 sa_newdb_has_gone(SaRelFile rel)
 {
 	bool		gone = false;
 
-	if (!tablespace_is_there(rel))
+	if (tablespace_is_lost(rel))
 		return false;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MaxBackends && !gone; i++)

@@ -52,11 +52,14 @@ sa_will_pass(int error)
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR || error == EAGAIN;
 }
 
-/* The call has failed, with errno: shall it be made once more?  If so, after a pause. */
+/*
+ * The call has failed, with errno: shall it be made once more?  If so, after a
+ * pause.  EMFILE will not pass: this process has closed what it could by then.
+ */
 static bool
 try_again(int *tries)
 {
-	if (!sa_will_pass(errno) || ++*tries > PASSING_TRIES)
+	if (!sa_will_pass(errno) || errno == EMFILE || ++*tries > PASSING_TRIES)
 		return false;
 	pg_usleep(PASSING_PAUSE_US);
 	return true;

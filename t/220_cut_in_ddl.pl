@@ -15,9 +15,9 @@ need_root();
 my $seed = SmgrAtomic::Crash::first_seed();
 my $lab  = SmgrAtomic::Crash->new;
 
-my @made = ('BEGIN', 'CREATE TABLE copied (id int PRIMARY KEY)', "COPY copied FROM PROGRAM 'seq 30000'",
+my @made = ('BEGIN', 'CREATE TABLE copied (id int PRIMARY KEY)', "COPY copied FROM PROGRAM 'seq 150000'",
 	'COMMIT', 'SELECT pg_sleep(1)', 'DROP TABLE copied');
-my @whole_copy = ('copied', 'COMMIT', 'count(*) = 30000 AND sum(id) = 450015000');
+my @whole_copy = ('copied', 'COMMIT', 'count(*) = 150000 AND sum(id) = 11250075000');
 my @not_in_wal = ('wal_level=minimal', 'max_wal_senders=0');
 
 # One client does nothing but these statements, while the others work; the
@@ -70,7 +70,7 @@ my @scenarios = (
 			'count(*) = 5000' ]
 	});
 
-use constant MOST_CUTS => 5;
+use constant MOST_CUTS => 10;
 
 for my $arm (@SmgrAtomic::Crash::safe_arms)
 {

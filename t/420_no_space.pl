@@ -129,7 +129,7 @@ my ($kb) = slurp_file("/proc/$checkpointer/status") =~ /^VmSize:\s+(\d+) kB/m;
 limit('--as=' . $kb * 1024 . ':', $checkpointer);
 my $stop = IPC::Run::start([ 'pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-t', $seconds, 'stop' ],
 	'<', \undef, '>', \$out, '2>', \$err);
-ok($node->wait_for_log(qr/WARNING:  not enough memory to write pages of the write-behind pool/, $position),
+ok($node->wait_for_log(qr/LOG:  not enough memory to write pages of the write-behind pool/, $position),
 	'no memory: who has to write says so');
 limit('--as=unlimited:', $checkpointer);
 $stop->finish;
