@@ -640,7 +640,7 @@ sub spurt
 sub wait_for
 {
 	my ($condition) = @_;
-	my $end = time + 300;
+	my $end = time + 900;
 
 	until ($condition->())
 	{
