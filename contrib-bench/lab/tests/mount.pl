@@ -224,7 +224,7 @@ run_ok($tool, 'remove', "$work/fs2");
 SKIP:
 {
 	my ($limits) = grep { -e } '/sys/fs/cgroup/blkio/blkio.throttle.write_iops_device';
-	skip 'no block throttle of cgroup v1 here', 4 unless $limits;
+	skip 'no block throttle of cgroup v1 here', 3 unless $limits;
 
 	my $limit_of = sub {
 		my ($number) = map { slurp_line("/sys/block/$_/dev") } $_[0] =~ m{([^/]+)$};
@@ -236,11 +236,10 @@ SKIP:
 	is($limit_of->($device), 1, 'a limit');
 	system('umount', "$work/limited") == 0 && system('losetup', '-d', $device) == 0 or die 'could not detach';
 	is($limit_of->($device), 1, 'the kernel keeps it when the device has gone');
-	my $again = `losetup --find --show $work/limited.img` =~ s/\s+$//r;
-	is($again, $device, 'the next one has the same device');
-	system("$lab/volume", 'unthrottle', $again);
-	is($limit_of->($again), '', 'and can be freed of it');
-	system('losetup', '-d', $again);
+	system('losetup', $device, "$work/limited.img") == 0 or skip 'somebody else has taken the device', 1;
+	system("$lab/volume", 'unthrottle', $device);
+	is($limit_of->($device), '', 'who has it next can free it of that');
+	system('losetup', '-d', $device);
 	system("$lab/volume", 'remove', "$work/limited");
 }
 
