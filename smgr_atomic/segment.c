@@ -30,6 +30,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "journalfile.h"
 #include "probe.h"
 #include "segment.h"
 #include "stats.h"
@@ -110,27 +111,19 @@ get_slot(ForkEntry *entry, int segno)
 	return &entry->segments[segno];
 }
 
-/*
- * Path of a segment of a permanent relation, into MAXPGPATH bytes; as
- * GetRelationPath() gives it, which allocates before 18.
- */
+/* Path of a segment of a permanent relation, into MAXPGPATH bytes. */
 void
 sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path)
 {
-	Oid			database = saDatabase(rel);
-	int			length;
+	SaJournalKey key = {
+		.tablespace = saTablespace(rel),
+		.database = saDatabase(rel),
+		.relation = saRelNumber(rel),
+		.fork = fork,
+		.block = (BlockNumber) segno * RELSEG_SIZE
+	};
 
-	if (saTablespace(rel) == GLOBALTABLESPACE_OID)
-		length = snprintf(path, MAXPGPATH, "global/%u", saRelNumber(rel));
-	else if (saTablespace(rel) == DEFAULTTABLESPACE_OID)
-		length = snprintf(path, MAXPGPATH, "base/%u/%u", database, saRelNumber(rel));
-	else
-		length = snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s/%u/%u", saTablespace(rel),
-						  TABLESPACE_VERSION_DIRECTORY, database, saRelNumber(rel));
-	if (fork != MAIN_FORKNUM)
-		length += snprintf(path + length, MAXPGPATH - length, "_%s", forkNames[fork]);
-	if (segno > 0)
-		snprintf(path + length, MAXPGPATH - length, ".%d", segno);
+	sa_journal_segment_path(&key, path);
 }
 
 /*
