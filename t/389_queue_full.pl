@@ -24,7 +24,10 @@ my $node    = new_node(
 	'main',
 	volume => create_volume('data', size => '1G'),
 	conf   => "shared_buffers = 256kB\nautovacuum = off\nbgwriter_lru_maxpages = 0\n"
-	  . "checkpoint_timeout = 1h\nlog_min_messages = debug1\nlog_statement = none\n");
+	  . "checkpoint_timeout = 1h\nlog_min_messages = debug1\nlog_statement = none\n"
+	  # with the page journal only one process at a time syncs files (doublewrite.c), so
+	  # that the others would wait for the fsync that is held here
+	  . "smgr_atomic.mode = direct\n");
 my $trace = PostgreSQL::Test::Utils::tempdir . '/trace';
 
 $node->start;
