@@ -66,7 +66,8 @@
  *					pages or waits for their write-back; protects the
  *					superblock.  Taken before lock.
  *	  turn_lock		held while waiting for retire_lock
- * All of them exclusively, but for reading what lock protects.
+ * All of them exclusively, but for reading what lock protects, and by who syncs
+ * files while the journal is not open.
  * A process that waits for room or for a void has nothing reserved itself, so
  * what it waits for (pages of others on their way) always comes.
  *
@@ -605,12 +606,17 @@ sa_doublewrite_status(SaJournalStatus *status)
 
 /*
  * The caller is about to sync a file of pages by a call of the server's.  Any
- * process that holds none of our locks.
+ * process that holds none of our locks.  While no page goes through the journal
+ * others may sync files too, as in stock; who retires waits for all of them, also
+ * if it is opened meanwhile.
  */
 void
 sa_doublewrite_sync_begins(void)
 {
-	lock_retiring();
+	if (sa_doublewrite_is_open())
+		lock_retiring();
+	else
+		LWLockAcquire(shared->retire_lock, LW_SHARED);
 }
 
 /*
