@@ -38,9 +38,9 @@
  *	  is closed goes to its place plainly: images protect it then (fpw.c).
  *	  There is no way from doublewrite to another atomic method but over "off".
  *
- * A relation that is dropped needs no "forget" outside of recovery: the server
- * keeps its file, empty, until after the next checkpoint, so that its name does
- * not come back before the window is void.
+ * A relation that is dropped outside of recovery needs none of this at once: the
+ * server keeps its file, empty, until after the next checkpoint, and its name
+ * with it.  When that removes the file, rule 3 holds.
  *
  * Retiring takes as long as writing back what is in the page cache of these
  * files, so a worker of its own (retirer.c) does it ahead of need.  No more pages
@@ -230,15 +230,18 @@ static bool repaired = false;
  * Look at the journal that is there.  False, with a reason, if it must stay.
  * Outside of the data directory one that is not ours and not given up by its
  * owner is left alone: it may be what another data directory needs for its
- * recovery.
+ * recovery.  That can be the one that ours is a copy of, after a crash: we have
+ * been repaired from its journal, it has not.
  */
 static bool
 look_at_old(OldJournal *old, char *reason, size_t size)
 {
 	SaMarker	marker;
 	struct stat st;
+	bool		inside = strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) == 0;
 	bool		found = false;
 	bool		ours;
+	bool		copied;			/* ours is a copy of the directory that may need it */
 
 	memset(old, 0, sizeof(*old));
 	old->fd = sa_journal_open(journal_path, reason, size);
@@ -247,11 +250,12 @@ look_at_old(OldJournal *old, char *reason, size_t size)
 	if (sa_journal_read_super(sa_journal_read_block, &old->fd, &old->super, &found) != 0)
 		found = false;
 	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &old->super);
-	if (found && old->super.in_use && !ours && strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) != 0)
+	copied = ours && !inside && repaired && !marker.original;
+	if (found && old->super.in_use && (!ours || copied) && !inside)
 	{
 		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
-				 "set smgr_atomic.journal_directory to another directory, or remove the file if nothing needs it",
-				 journal_path);
+				 "set smgr_atomic.journal_directory to another directory%s",
+				 journal_path, copied ? "" : ", or remove the file if nothing needs it");
 		close(old->fd);
 		return false;
 	}

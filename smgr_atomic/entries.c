@@ -174,10 +174,17 @@ table_sync(const FileTag *tag, char *path)
 	return rc;
 }
 
+/*
+ * Our own request, by which the journal's window becomes void, is among md's:
+ * some of these come before it.
+ */
 static int
 table_sync_unlink(const FileTag *tag, char *path)
 {
-	return sa_fpw_is_ours(tag) ? sa_fpw_unlinkfiletag(tag) : mdunlinkfiletag(tag, path);
+	if (sa_fpw_is_ours(tag))
+		return sa_fpw_unlinkfiletag(tag);
+	sa_doublewrite_forget(saTagRelFile(tag), InvalidForkNumber, 0);
+	return mdunlinkfiletag(tag, path);
 }
 
 /* ---- the proof ---- */

@@ -1,7 +1,9 @@
 
 # Power is cut under a working server with method doublewrite, where no page
-# write is atomic: ext4, and XFS without reflink on a disk with 512-byte sectors,
-# with and without checksums.  Torn pages are there after the cut and gone after
+# write is atomic: ext4, also on a disk with 512-byte sectors, and XFS without
+# reflink, with and without checksums.  (XFS's recovery leaves a metadata block alone
+# whose start is as new as its log; on a disk that tears between 512 bytes it may
+# be lost by that, whatever the server does.)  Torn pages are there after the cut and gone after
 # repair.  The control starts without repair on the same disk: damage.  With
 # data=journal there is none: the filesystem replays each block from a journal of
 # its own, so that a page tears only between two of its transactions.
@@ -40,8 +42,8 @@ sub one_cut
 }
 
 for my $place (
-	{ name => 'ext4', fs => 'ext4' },
-	{ name => 'XFS without reflink, 512-byte sectors', fs => 'xfs', sector => 512, mkfs_options => '-m reflink=0' },
+	{ name => 'ext4, 512-byte sectors', fs => 'ext4', sector => 512 },
+	{ name => 'XFS without reflink', fs => 'xfs', mkfs_options => '-m reflink=0' },
 	{ name => 'ext4, no checksums', fs => 'ext4', checksums => 0 },
 	{ name => 'ext4 data=journal', fs => 'ext4', mount_options => 'data=journal', control => 0 })
 {

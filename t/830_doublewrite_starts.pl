@@ -195,6 +195,9 @@ $node->start;
 is(status($node)->{mode_in_force}, 'doublewrite', 'a journal on another device');
 crash($node);
 copy_to_twin();
+twin_says(qr/page journal: [1-9]\d* batches.*FATAL: .*belongs to another data directory.*to another directory\./s,
+	'a copy does not take the journal that the original has yet to be repaired from');
+copy_to_twin();
 twin_says(qr/page journal: [1-9]\d* batches/, 'a copy is repaired and goes on with a journal of its own',
 	'-c', 'smgr_atomic.journal_directory=pgsql_tmp_smgr_atomic');
 copy_to_twin();

@@ -24,16 +24,16 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(prepare work options boot report new_disk cut_off);
+our @EXPORT = qw(prepare work options sector boot report new_disk cut_off);
 
-# Sectors of 512 bytes that are unflushed when the disk's power goes: more than WAL
-# of a few small transactions.
-use constant UNFLUSHED => 256;
+# Bytes that are unflushed when the disk's power goes: more than WAL of a few small
+# transactions.
+use constant UNFLUSHED => 128 * 1024;
 
 my $here = abs_path(dirname(__FILE__));
 my $lab  = abs_path("$here/../..");
 my $owner = $$;
-my ($kernel, $flag, $work, @options, $running, $fuse);
+my ($kernel, $flag, $work, $sector, @options, $running, $fuse);
 
 END
 {
@@ -65,6 +65,13 @@ The directory, outside.
 
 Options of contrib-bench/lab/uml for every boot.
 
+=head2 sector($bytes)
+
+Between sectors of that size a disk tears that loses power.  They must not be smaller
+than XFS's blocks: its recovery leaves a metadata block alone whose start is as
+new as the log (xlog_recover_buf_commit_pass2()), so one that is torn stays torn, and
+the filesystem cannot be mounted.
+
 =cut
 
 sub prepare
@@ -86,6 +93,12 @@ sub work { return $work }
 sub options
 {
 	@options = @_;
+	return;
+}
+
+sub sector
+{
+	($sector) = @_;
 	return;
 }
 
@@ -192,7 +205,7 @@ sub cut_off
 	if ($how eq 'power')
 	{
 		make_powerdisk($image);
-		$script = "export DISK=\$(losetup --find --show /outside/fuse/disk)\n$script";
+		$script = "export DISK=\$(losetup --sector-size $sector --find --show /outside/fuse/disk)\n$script";
 	}
 	else
 	{
@@ -257,8 +270,8 @@ sub cut_power
 	my ($image) = @_;
 	my @control = ("$lab/powerctl", "$image.ctl");
 
-	system(@control, 'set', 'cut-unflushed', UNFLUSHED) == 0 or die 'powerctl set';
-	return 'when ' . UNFLUSHED . ' sectors were unflushed' if system("@control wait-off 20 >/dev/null 2>&1") == 0;
+	system(@control, 'set', 'cut-unflushed', UNFLUSHED / $sector) == 0 or die 'powerctl set';
+	return 'when ' . UNFLUSHED . ' bytes were unflushed' if system("@control wait-off 20 >/dev/null 2>&1") == 0;
 	system("@control cut >/dev/null") == 0 or die 'powerctl cut';
 	return 'at a random moment';
 }
@@ -269,7 +282,7 @@ sub make_powerdisk
 
 	$fuse = "$work/fuse";
 	mkdir $fuse;
-	system("$lab/powerdisk", '--sector', 512, '--seed', 1 + int rand 1e9, '--log', "$work/power.log", $image, $fuse) == 0
+	system("$lab/powerdisk", '--sector', $sector, '--seed', 1 + int rand 1e9, '--log', "$work/power.log", $image, $fuse) == 0
 	  or die 'powerdisk';
 	return;
 }

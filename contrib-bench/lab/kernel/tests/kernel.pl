@@ -87,10 +87,12 @@ sub cut_stream
 
 new_disk($disk, 600 * 1024 * 1024);
 my ($status, @lines) =
-  boot('set -e; mkfs.xfs -q -f -b size=1024 /dev/ubda; mount /dev/ubda /mnt; /outside/stream make /mnt/file; umount /mnt',
+  boot('set -e; mkfs.xfs -q -f -b size=1024 -s size=1024 /dev/ubda; mount /dev/ubda /mnt; /outside/stream make /mnt/file; umount /mnt',
 	'--disk', $disk);
 is($status, 0, 'a file laid out to tear') or diag @lines;
 rename $disk, "$work/prepared" or die "rename: $!";
+
+sector(1024);
 
 # Each way to cut off with a control that it tears; the control may need a few
 # cuts more to show it.

@@ -36,6 +36,8 @@ report('the extension with RWF_WRITETHROUGH', boot(guest("perl $inside/inside.pl
 # A disk with a volatile cache.  Page writes of stock PostgreSQL, images off, are
 # the control: without torn pages there, none in ours shows nothing.
 
+sector(4096);
+
 new_disk($disk, $disk_size);
 my ($status, @lines) = boot(guest("bash $inside/crash make"), '--disk', $disk);
 is($status, 0, 'a bank') or diag @lines;
