@@ -287,20 +287,27 @@ sub make_powerdisk
 	return;
 }
 
-# The log is complete when the socket is gone.
-sub remove_powerdisk
+# Tries for a minute.
+sub until_true
 {
-	for (1 .. 100)
+	my ($what, $condition) = @_;
+
+	for (1 .. 600)
 	{
-		last if system("fusermount3 -u $fuse 2>/dev/null") == 0;
+		return if $condition->();
 		sleep 0.1;
 	}
-	for (1 .. 200)
-	{
-		last if !glob "$work/*.ctl";
-		sleep 0.05;
-	}
+	die $what;
+}
+
+# The log is complete when the socket is gone, and the next disk may have its name.
+sub remove_powerdisk
+{
+	my $mount = $fuse;
+
 	$fuse = undef;
+	until_true('the disk cannot be unmounted', sub { system("fusermount3 -u $mount 2>/dev/null") == 0 });
+	until_true('the disk does not end', sub { my @sockets = glob "$work/*.ctl"; !@sockets });
 	return;
 }
 
