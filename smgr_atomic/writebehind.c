@@ -840,6 +840,20 @@ combine(const SaPageKey *key, uint32 hash, const void *page)
 	return placed == PLACED_COMBINED;
 }
 
+/*
+ * Have the memory of a slot in this process's page table, before any lock is
+ * taken.  By reading, because to a read fault the kernel answers with the pages
+ * around it too (do_fault_around(), 64 kB), to a write fault with that page only.
+ */
+static void
+map_slot(int slot)
+{
+	const volatile char *page = sa_pool_page(slot);
+
+	(void) page[0];
+	(void) page[BLCKSZ - 1];
+}
+
 /* Put a page into a slot of its own, or over an older image. */
 static SaHanded
 put_page(const SaPageKey *key, const void *page, int patience, Placed *placed)
@@ -861,6 +875,7 @@ put_page(const SaPageKey *key, const void *page, int patience, Placed *placed)
 	}
 	if ((handed = get_free_slot(key, patience, &slot)) != SA_TAKEN)
 		return handed;
+	map_slot(slot);
 	number = pg_atomic_fetch_add_u64(&shared->numbers, 1);
 	while ((*placed = place(key, hash, page, slot, number, &busy)) == PLACED_BUSY)
 		wait_for_page(&busy, UNTIL_NOT_IN_FLIGHT);
