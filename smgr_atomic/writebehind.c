@@ -443,9 +443,9 @@ clear_bit(pg_atomic_uint64 *bits, int slot)
  *
  * One of the first, so that what is used is no more than what is needed at a
  * time: it stays in the processor's caches, and each process has it in its page
- * table after a while.  (Taken in turn, every slot of 32 MB was new to a backend
- * for its first minutes, at two page faults each: a sixth of the throughput of an evicting
- * load in a virtual machine where faults are dear.)
+ * table after a while.  (Taken in turn, every slot would be new to a process for
+ * as long as it has not been round all of the pool: three page faults in each
+ * transaction of an evicting load.)
  */
 static int
 take_free_slot(void)
