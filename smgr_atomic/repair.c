@@ -73,9 +73,98 @@
 #include "repair.h"
 #include "smgr_atomic.h"
 
+/* ---- blocks of the journal ---- */
+
+#define READ_AHEAD (1024 * 1024)
+#define KEEP_MAX (256 * READ_AHEAD)
+
+/*
+ * A scan looks at the whole journal: so many blocks at once spare it the device's
+ * latency.  Then copies are wanted in the order of their pages, which is none
+ * here: so what was read is kept, unless the journal is larger than KEEP_MAX.
+ */
+typedef struct JournalReader
+{
+	int			fd;
+	char	   *buffer;			/* aligned for direct I/O */
+	size_t		size;
+	bool		keeps;			/* that is enough for the whole file */
+	uint64		start;			/* in the file, of what is in the buffer */
+	size_t		length;
+} JournalReader;
+
+/* 0, or an errno. */
+static int
+open_reader(JournalReader *reader, int fd, uint64 file_size)
+{
+	void	   *buffer = NULL;
+	int			error;
+
+	memset(reader, 0, sizeof(*reader));
+	reader->fd = fd;
+	reader->keeps = file_size <= KEEP_MAX;
+	reader->size = reader->keeps ? file_size : READ_AHEAD;
+	error = posix_memalign(&buffer, SA_JOURNAL_BLOCK, reader->size);
+	reader->buffer = buffer;
+	return error;
+}
+
+static bool
+in_buffer(const JournalReader *reader, uint64 offset)
+{
+	return offset >= reader->start && offset + SA_JOURNAL_BLOCK <= reader->start + reader->length;
+}
+
+/* Read on, until the block at offset is there.  0, or an errno. */
+static int
+fill(JournalReader *reader, uint64 offset)
+{
+	if (!reader->keeps)
+	{
+		reader->start = offset;
+		reader->length = 0;
+	}
+	while (!in_buffer(reader, offset))
+	{
+		size_t		more = Min(reader->size - reader->length, READ_AHEAD);
+		ssize_t		done = pread(reader->fd, reader->buffer + reader->length, more,
+								 reader->start + reader->length);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < SA_JOURNAL_BLOCK)
+			return done < 0 ? errno : EIO;
+		reader->length += done - done % SA_JOURNAL_BLOCK;
+	}
+	return 0;
+}
+
+/* A SaJournalRead, for the scan: from the start to the end. */
+static int
+read_ahead(void *arg, uint64 offset, void *block)
+{
+	JournalReader *reader = arg;
+	int			error = in_buffer(reader, offset) ? 0 : fill(reader, offset);
+
+	if (error == 0)
+		memcpy(block, reader->buffer + (offset - reader->start), SA_JOURNAL_BLOCK);
+	return error;
+}
+
+/* The same, after the scan, in any order. */
+static int
+read_again(JournalReader *reader, uint64 offset, void *block)
+{
+	if (in_buffer(reader, offset) || reader->keeps)
+		return read_ahead(reader, offset, block);
+	return sa_journal_read_block(&reader->fd, offset, block);
+}
+
+/* ---- the repair ---- */
+
 typedef struct Repair
 {
-	int			journal;		/* descriptor */
+	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
 	/* the segment that is open */
 	int			fd;				/* -1 = there is none, or it is not needed */
@@ -178,12 +267,14 @@ checksum_is_wrong(const Repair *repair, char *page, BlockNumber block)
  * if there is none.
  */
 static bool
-read_copy(const Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, size_t count, char *page)
+read_copy(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, size_t count, char *page)
 {
 	for (size_t i = 0; i < count; i++)
 	{
-		if (sa_journal_read_block((void *) &repair->journal, copies[i].offset, page) != 0)
-			refuse(marker, psprintf("could not be read: %s", strerror(errno)));
+		int			error = read_again(&repair->journal, copies[i].offset, page);
+
+		if (error != 0)
+			refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 		if (sa_journal_page_crc(page) != copies[i].crc)
 			continue;
 		if (repair->checksums && !PageIsNew((Page) page))
@@ -276,56 +367,6 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 
 /* ---- the journal ---- */
 
-#define READ_AHEAD (1024 * 1024)
-
-/* A scan looks at every block: so many at once spare it the device's latency. */
-typedef struct ScanReader
-{
-	int			fd;
-	char	   *buffer;			/* READ_AHEAD bytes, aligned for direct I/O */
-	uint64		start;			/* in the file, of what is in the buffer */
-	ssize_t		length;
-} ScanReader;
-
-/* A SaJournalRead. */
-static int
-read_ahead(void *arg, uint64 offset, void *block)
-{
-	ScanReader *reader = arg;
-
-	if (offset < reader->start || offset + SA_JOURNAL_BLOCK > reader->start + reader->length)
-	{
-		reader->start = offset;
-		do
-			reader->length = pread(reader->fd, reader->buffer, READ_AHEAD, offset);
-		while (reader->length < 0 && errno == EINTR);
-		if (reader->length < SA_JOURNAL_BLOCK)
-		{
-			int			error = reader->length < 0 ? errno : EIO;
-
-			reader->length = 0;
-			return error;
-		}
-	}
-	memcpy(block, reader->buffer + (offset - reader->start), SA_JOURNAL_BLOCK);
-	return 0;
-}
-
-static int
-scan_journal(int fd, const SaJournalSuper *super, XLogRecPtr redo, SaJournalScan *scan)
-{
-	ScanReader	reader = {.fd = fd};
-	void	   *buffer = NULL;
-	int			error = posix_memalign(&buffer, SA_JOURNAL_BLOCK, READ_AHEAD);
-
-	if (error != 0)
-		return error;
-	reader.buffer = buffer;
-	error = sa_journal_scan(read_ahead, &reader, super, redo, scan);
-	free(buffer);
-	return error;
-}
-
 /* The journal that the marker names, with its superblock. */
 static int
 open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *super)
@@ -364,12 +405,14 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	SaJournalScan scan = {0};
 	instr_time	start,
 				elapsed;
-	int			error = 0;
+	int			fd;
+	int			error;
 
 	INSTR_TIME_SET_CURRENT(start);
-	repair.journal = open_journal(marker, info->system_identifier, &super);
-	if (super.in_use)
-		error = scan_journal(repair.journal, &super, info->redo, &scan);
+	fd = open_journal(marker, info->system_identifier, &super);
+	error = open_reader(&repair.journal, fd, sa_journal_file_size(super.section_blocks));
+	if (error == 0 && super.in_use)
+		error = sa_journal_scan(read_ahead, &repair.journal, &super, info->redo, &scan);
 	if (error != 0)
 		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 
@@ -384,8 +427,9 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 					INSTR_TIME_GET_MILLISEC(elapsed))));
 	sa_doublewrite_repaired(repair.checked, repair.restored);
 	sa_journal_scan_free(&scan);
-	if (repair.journal != sa_doublewrite_descriptor(marker->path))
-		close(repair.journal);
+	free(repair.journal.buffer);
+	if (fd != sa_doublewrite_descriptor(marker->path))
+		close(fd);
 }
 
 /*
