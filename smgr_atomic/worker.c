@@ -63,32 +63,30 @@ sa_worker_reload(void)
 
 /* How many of sa_defer_termination() are open in this process. */
 static int	deferring = 0;
-
-static void
-mask_termination(int how)
-{
-	sigset_t	set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(how, &set, NULL);
-}
+static sigset_t mask_before;
 
 /*
- * Keep the SIGTERM of a background worker waiting until sa_allow_termination().
- * The two are nested; nothing between them raises an error.  Any process, for
- * others it does nothing: they hold interrupts.
+ * Keep the SIGTERM of a background worker waiting until sa_allow_termination():
+ * its handler (bgworker_die()) may end the process wherever it is, also with
+ * interrupts held.  The two are nested; nothing between them raises an error.
+ * Any process; for others it does nothing, as they hold interrupts.
  */
 void
 sa_defer_termination(void)
 {
-	if (MyBgworkerEntry != NULL && deferring++ == 0)
-		mask_termination(SIG_BLOCK);
+	sigset_t	set;
+
+	if (MyBgworkerEntry == NULL || deferring++ > 0)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, &mask_before);
 }
 
+/* What was blocked before stays so: in proc_exit() that is everything. */
 void
 sa_allow_termination(void)
 {
 	if (MyBgworkerEntry != NULL && --deferring == 0)
-		mask_termination(SIG_UNBLOCK);
+		sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }

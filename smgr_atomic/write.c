@@ -344,6 +344,24 @@ settle(const SaPageKey *key, const char *path)
 }
 
 /*
+ * Stock is about to write these pages.  The pool may still have older ones of
+ * theirs, which found no space while it was emptied: they must not come later.
+ */
+static void
+settle_refused(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks)
+{
+	for (BlockNumber i = 0; i < nblocks && sa_pool_lacks_space(); i++)
+	{
+		SaPageKey	key;
+		char		path[MAXPGPATH];
+
+		make_key(&key, reln, fork, block + i);
+		sa_segment_path(key.rel, fork, (int) (key.block / (BlockNumber) RELSEG_SIZE), path);
+		settle(&key, path);
+	}
+}
+
+/*
  * Hand one page to the pool, or write it.  The segment is looked up either
  * way: what is wrong with the file is an error here, for the one who has the
  * page, not later for a writer.
@@ -407,6 +425,8 @@ sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
 	{
 		if (shared != NULL)
 			sa_stats_delegated(SmgrIsTemp(reln) ? SA_DELEGATED_TEMPORARY : SA_DELEGATED_OFF);
+		if (!SmgrIsTemp(reln))
+			settle_refused(reln, fork, block, nblocks);
 		saMdWritePages(reln, fork, block, pages, nblocks, skipFsync);
 		return;
 	}

@@ -120,8 +120,8 @@
  *
  * From standing in line to the page's place in the table interrupts are held and
  * nothing raises an error (who helps itself allocates without error, see
- * writer.c), so neither a place in line nor a slot is ever lost.  While it waits
- * or writes there, a background worker is not terminated (worker.c).
+ * writer.c), so neither a place in line nor a slot is ever lost.  There, and while
+ * it owns a bit, a background worker is not terminated (worker.c).
  *
  * Reading without a lock.  is_empty() and the head of a chain are looked at
  * before any lock is taken, so a read costs next to nothing where the pool has
@@ -236,7 +236,7 @@ static int *buckets = NULL;		/* first slot of each chain, -1 = none */
 static int
 pool_slots(void)
 {
-	return (int) TYPEALIGN(64, (uint64) sa_write_behind_size * 1024 / BLCKSZ);
+	return (int) TYPEALIGN(64, ((uint64) sa_write_behind_size * 1024 + BLCKSZ - 1) / BLCKSZ);
 }
 
 static int
@@ -708,7 +708,8 @@ reason_to_leave(const SaPageKey *key, int patience)
 }
 
 /*
- * Get a slot, in order; or none, and say why.  Interrupts are held.
+ * Get a slot, in order; or none, and say why.  Interrupts are held, and the
+ * caller is not terminated.
  */
 static SaHanded
 get_free_slot(const SaPageKey *key, int patience, int *slot)
@@ -721,7 +722,6 @@ get_free_slot(const SaPageKey *key, int patience, int *slot)
 		ConditionVariable *cv = turn_of(waiter);
 
 		pg_atomic_fetch_add_u64(&shared->waits, 1);
-		sa_defer_termination();
 		ConditionVariablePrepareToSleep(cv);
 		while (!*(volatile bool *) &waiter->granted &&
 			   (leave = reason_to_leave(key, patience)) == SA_TAKEN)
@@ -729,7 +729,6 @@ get_free_slot(const SaPageKey *key, int patience, int *slot)
 		ConditionVariableCancelSleep();
 		if (leave == SA_TAKEN || !leave_line(waiter))
 			leave = SA_TAKEN;
-		sa_allow_termination();
 		if (leave != SA_TAKEN)
 			return leave;
 	}
@@ -887,11 +886,15 @@ put_page(const SaPageKey *key, const void *page, int patience, Placed *placed)
 /*
  * Does the pool take pages?  If not, the caller settles the block and writes
  * the page.  A caller with interrupts held may rely on it until they are resumed.
+ *
+ * Not with fsync = off: then the server calls nothing of ours for the files of a
+ * checkpoint, and at the end of a restartpoint nothing at all, so pages would
+ * still be here when it is complete.
  */
 bool
 sa_pool_takes_pages(void)
 {
-	return takes_pages();
+	return takes_pages() && enableFsync;
 }
 
 /*
@@ -910,6 +913,7 @@ sa_pool_put(const SaPageKey *key, const void *page, int patience)
 	Placed		placed;
 
 	HOLD_INTERRUPTS();
+	sa_defer_termination();
 	handed = put_page(key, page, patience, &placed);
 	if (handed == SA_TAKEN)
 	{
@@ -919,6 +923,7 @@ sa_pool_put(const SaPageKey *key, const void *page, int patience)
 		else
 			page_was_queued();
 	}
+	sa_allow_termination();
 	RESUME_INTERRUPTS();
 	return handed;
 }
@@ -950,10 +955,15 @@ sa_pool_read(const SaPageKey *key, void *page)
 static void
 try_again(int slot)
 {
-	if (!clear_bit(held_bits, slot))
-		return;
-	set_bit(queued_bits, slot);
-	wake_writer(true);
+	bool		held;
+
+	sa_defer_termination();
+	held = clear_bit(held_bits, slot);
+	if (held)
+		set_bit(queued_bits, slot);
+	sa_allow_termination();
+	if (held)
+		wake_writer(true);
 }
 
 /*
@@ -1212,7 +1222,7 @@ queue_again(int slot, pg_atomic_uint64 *bits)
  * since the caller looked; owning its bit makes it stand still.
  */
 static bool
-discard_page(const Seen *page)
+discard_owned(const Seen *page)
 {
 	pg_atomic_uint64 *bits = queued_bits;
 
@@ -1232,6 +1242,17 @@ discard_page(const Seen *page)
 	give_back_slot(page->slot);
 	pg_atomic_fetch_add_u64(&shared->discarded, 1);
 	return true;
+}
+
+static bool
+discard_page(const Seen *page)
+{
+	bool		done;
+
+	sa_defer_termination();
+	done = discard_owned(page);
+	sa_allow_termination();
+	return done;
 }
 
 /*
@@ -1322,7 +1343,7 @@ sa_pool_is_urgent(void)
 bool
 sa_pool_lacks_space(void)
 {
-	return pg_atomic_read_u32(&shared->refused) > 0;
+	return shared != NULL && pg_atomic_read_u32(&shared->refused) > 0;
 }
 
 /* Claim some pages that are held, in turn. */

@@ -238,6 +238,7 @@ remove_tree($twin);
 $node->start;
 is(status($node)->{mode_in_force}, 'doublewrite', '... which is repaired from it');
 
+restart_with("${default}smgr_atomic.write_behind_size = 1kB\n", 'doublewrite', 'the smallest pool');
 restart_with("${default}smgr_atomic.write_behind_size = 0\n", 'off', 'no pool, no doublewrite');
 like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, '... it says why');
 is(images($node), 'on', '... images stay on');
