@@ -28,9 +28,9 @@
  *	  recovery by the startup process at each barrier (barrier.c): one of these
  *	  comes before directories of databases are copied or removed, which no call
  *	  announces.  Outside of recovery every copy is therefore also newer than
- *	  the redo point of the last checkpoint.  Each batch says how far WAL had
- *	  come, so that repair can see that this is so: after a start without the
- *	  library it is not (journal.c).
+ *	  the redo point of the last checkpoint.  Each batch says which redo point was
+ *	  the last then, so that repair can see that this is so: after a start without
+ *	  the library it is not (journal.c).
  * 5. While the journal is open every page goes through it.  It is opened only
  *	  when no process writes in another way any more, and closed only while
  *	  full-page images are on, before any process writes in another way.  A
@@ -84,6 +84,7 @@
 #include <unistd.h>
 
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "access/xlogrecovery.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -227,6 +228,22 @@ typedef struct OldJournal
 static bool repaired = false;
 
 /*
+ * Is the journal a part of the data directory, which goes with each copy of it?
+ * Not if its directory is a link or a mount.
+ */
+static bool
+is_inside(int fd)
+{
+	struct stat here,
+				directory,
+				file;
+
+	return strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) == 0 &&
+		lstat(SA_JOURNAL_DEFAULT_DIRECTORY, &directory) == 0 && S_ISDIR(directory.st_mode) &&
+		stat(".", &here) == 0 && fstat(fd, &file) == 0 && file.st_dev == here.st_dev;
+}
+
+/*
  * Look at the journal that is there.  False, with a reason, if it must stay.
  * Outside of the data directory one that is not ours and not given up by its
  * owner is left alone: it may be what another data directory needs for its
@@ -238,7 +255,7 @@ look_at_old(OldJournal *old, char *reason, size_t size)
 {
 	SaMarker	marker;
 	struct stat st;
-	bool		inside = strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) == 0;
+	bool		inside;
 	bool		found = false;
 	bool		ours;
 	bool		copied;			/* ours is a copy of the directory that may need it */
@@ -247,6 +264,7 @@ look_at_old(OldJournal *old, char *reason, size_t size)
 	old->fd = sa_journal_open(journal_path, reason, size);
 	if (old->fd < 0)
 		return errno == ENOENT;
+	inside = is_inside(old->fd);
 	if (sa_journal_read_super(sa_journal_read_block, &old->fd, &old->super, &found) != 0)
 		found = false;
 	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &old->super);
@@ -333,6 +351,25 @@ make_journal(const OldJournal *old, char *reason, size_t size)
 	return true;
 }
 
+/* Is its filesystem one that keeps what was written to the journal? */
+static bool
+may_lie_here(char *reason, size_t size)
+{
+	char		why[SA_PROBE_TEXT_LEN] = "";
+	int			fd = open(sa_journal_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int			rc = fd < 0 ? -errno : sa_probe_journal_fd(fd, why);
+
+	if (fd >= 0)
+		close(fd);
+	if (rc == -ENOENT)
+		return true;			/* the default one is yet to be made, in the data directory */
+	if (rc != 0)
+		snprintf(reason, size, "page journal \"%s\": could not examine its directory: %s", journal_path, strerror(-rc));
+	else if (why[0] != '\0')
+		snprintf(reason, size, "page journal \"%s\": %s", journal_path, why);
+	return rc == 0 && why[0] == '\0';
+}
+
 /*
  * Have the journal open; false, with a reason, if that cannot be.  Postmaster.
  */
@@ -345,7 +382,7 @@ open_or_make(char *reason, size_t size)
 	if (journal_fd >= 0)
 		return true;
 	sa_journal_path(journal_path);
-	if (!look_at_old(&old, reason, size))
+	if (!may_lie_here(reason, size) || !look_at_old(&old, reason, size))
 		return false;
 	if (old.usable)
 		journal_fd = old.fd;
@@ -653,11 +690,11 @@ section_keys(int section)
 
 /* ---- writers ---- */
 
-/* Pages of a batch at most. */
+/* Pages of a batch at most, also before there is a journal. */
 int
 sa_doublewrite_batch_max(void)
 {
-	return sa_ring_batch_max(&shared->ring);
+	return sa_journal_batch_max(section_blocks());
 }
 
 static void
@@ -731,18 +768,26 @@ write_blocks(struct iovec *iov, int count, uint64 offset)
 }
 
 /*
- * How far WAL has come.  A checkpoint with a later redo point begins after this
- * was asked, so pages that are in the pool by now are durable in place when it
- * completes.  In recovery a restartpoint's redo point is not after what has been
- * replayed, and that of the checkpoint that ends recovery is known.
+ * The redo point of the checkpoint or restartpoint that began last.  One with a
+ * later redo point begins after this was asked, so pages that are in the pool by
+ * now are durable in place when it completes.
+ *
+ * WAL is durable up to there when this returns.  Else, if a crash lost that part,
+ * a start without the library could end its recovery with a checkpoint that is
+ * before it, although it is later than the copy (journal.c).
  */
 static XLogRecPtr
-wal_position(void)
+redo_begun(void)
 {
-	XLogRecPtr	position = RecoveryInProgress() ? GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
 	XLogRecPtr	redo = GetRedoRecPtr();
+	XLogRecPtr	end = redo;
 
-	return Max(position, redo);
+	/* the header of a page of WAL is not there before its first record */
+	if (end % XLOG_BLCKSZ <= SizeOfXLogLongPHD)
+		end -= end % XLOG_BLCKSZ;
+	if (!RecoveryInProgress() && GetFlushRecPtr(NULL) < end)
+		XLogFlush(end);
+	return redo;
 }
 
 /* Write the pages to the journal.  They are durable when this returns. */
@@ -764,7 +809,7 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	}
 	iov[0].iov_base = sa_journal_buffer();
 	iov[0].iov_len = SA_JOURNAL_BLOCK;
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, wal_position(), entries, count,
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, redo_begun(), entries, count,
 							 iov[0].iov_base);
 	write_blocks(iov, count + 1, place->offset);
 }
@@ -999,7 +1044,7 @@ write_forget(const SaJournalKey *key)
 		sa_doublewrite_void();	/* is being closed: void comes to the same */
 		return;
 	}
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, wal_position(), &entry, 1, iov.iov_base);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, redo_begun(), &entry, 1, iov.iov_base);
 	write_blocks(&iov, 1, place.offset);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	(void) find_covered(key, NULL);

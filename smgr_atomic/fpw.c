@@ -244,24 +244,27 @@ choose_method(SaMode mode, List *places, SaDecision *decision)
 }
 
 /*
- * Choose the page journal, which needs little of the places.
+ * Choose the page journal, which needs little of the places.  A reason that does
+ * not pass goes before one that does.
  */
 static void
 choose_doublewrite(List *places, SaDecision *decision)
 {
+	const SaPlace *refusing = NULL;
 	ListCell   *lc;
 
 	foreach(lc, places)
 	{
 		const SaPlace *place = lfirst(lc);
 
-		if (place->probe.journal)
-			continue;
-		snprintf(decision->reason, SA_REASON_LEN, "mode doublewrite cannot be used in \"%s\": %s",
-				 place->probe.path, place->probe.journal_reason);
-		return;
+		if (!place->probe.journal && (refusing == NULL || refusing->probe.journal_transient))
+			refusing = place;
 	}
-	if (!sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
+	decision->transient = refusing != NULL && refusing->probe.journal_transient;
+	if (refusing != NULL)
+		snprintf(decision->reason, SA_REASON_LEN, "mode doublewrite cannot be used in \"%s\": %s",
+				 refusing->probe.path, refusing->probe.journal_reason);
+	if (refusing != NULL || !sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
 		return;
 	decision->safe = true;
 	decision->method = SA_WRITE_DOUBLE;
@@ -299,6 +302,7 @@ choose_journal_if_possible(List *places, SaDecision *decision)
 		size_t		length = strlen(decision->reason);
 
 		snprintf(decision->reason + length, SA_REASON_LEN - length, "; %s", journal.reason);
+		decision->transient = journal.transient;
 	}
 }
 
@@ -457,12 +461,13 @@ method_for_recovery(const SaStartInfo *info, const char *reason)
 {
 	SaDecision	decision = {0},
 				journal = {0};
+	char		unusable[SA_REASON_LEN];
 
 	/* torn pages of the crash before have been repaired; this is about a crash from now on */
 	if (sa_attached() && info->journaled)
 		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &journal);
-	if (journal.safe)
-		return journal.method;
+	if (journal.safe || (journal.transient && sa_doublewrite_usable(unusable, sizeof(unusable))))
+		return SA_WRITE_DOUBLE;
 	if (sa_attached())
 		decide_by_storage(SA_MODE_DIRECT, false, &decision);
 	if (decision.safe)

@@ -193,8 +193,8 @@ sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool
 }
 
 /*
- * Fill the header block of a batch.  wal: an LSN that WAL had reached (written,
- * or replayed) after the pages were taken out of shared buffers.
+ * Fill the header block of a batch.  wal: the redo point of the checkpoint that
+ * had begun last, after the pages were taken out of shared buffers.
  */
 void
 sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const SaRingPlace *place,
@@ -265,9 +265,9 @@ sa_ring_init(SaRing *ring, uint32 section_blocks)
 
 /* Pages of one batch at most. */
 int
-sa_ring_batch_max(const SaRing *ring)
+sa_journal_batch_max(uint32 section_blocks)
 {
-	return Min((int) ring->section_blocks - 1, SA_JOURNAL_MAX_ENTRIES);
+	return Min((int) section_blocks - 1, SA_JOURNAL_MAX_ENTRIES);
 }
 
 /* Number of the nth live section, the oldest is 0. */
@@ -293,7 +293,7 @@ sa_ring_reserve(SaRing *ring, int pages, SaRingPlace *place)
 	SaRingSection *section;
 	uint32		blocks = 1 + pages;
 
-	Assert(pages <= sa_ring_batch_max(ring));
+	Assert(pages <= sa_journal_batch_max(ring->section_blocks));
 	if (ring->live == 0 || ring->sealed || newest(ring)->used_blocks + blocks > ring->section_blocks)
 	{
 		if (ring->live == SA_JOURNAL_SECTIONS)

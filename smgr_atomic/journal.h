@@ -67,7 +67,7 @@ typedef struct SaJournalHeader
 	uint64		generation;
 	uint64		sequence;		/* from 1, no gaps within a generation */
 	uint64		offset;			/* where in the file this header belongs */
-	uint64		wal;			/* WAL had come at least this far when it was written */
+	uint64		wal;			/* redo point of the checkpoint that had begun last when it was written */
 	uint32		kind;
 	uint32		count;			/* entries */
 	SaJournalEntry entries[FLEXIBLE_ARRAY_MEMBER];
@@ -140,7 +140,7 @@ extern uint64 sa_journal_page_lsn(const void *page);
 
 /* ring */
 extern void sa_ring_init(SaRing *ring, uint32 section_blocks);
-extern int	sa_ring_batch_max(const SaRing *ring);
+extern int	sa_journal_batch_max(uint32 section_blocks);
 extern bool sa_ring_reserve(SaRing *ring, int pages, SaRingPlace *place);
 extern void sa_ring_done(SaRing *ring, int section, uint32 count);
 extern void sa_ring_seal(SaRing *ring);

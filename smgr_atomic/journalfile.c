@@ -6,8 +6,8 @@
  * The journal is a file of fixed size, written full of zeroes and made durable
  * before it is used, so that later writes only overwrite.  By default it lies
  * in the data directory under a name that begins with pgsql_tmp: base backups
- * and pg_rewind pass over such names, because a journal must never be part of
- * a copy of the cluster (see repair.c).
+ * pass over such names.  pg_rewind copies it; what it then belongs to has a
+ * backup_label, with which no journal is used (see repair.c).
  *
  * The marker is a small text file in the data directory itself.  It is there,
  * durably, from before the first page goes to the journal until every page is

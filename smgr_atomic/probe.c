@@ -748,6 +748,7 @@ judge_journal(const char *path, uint32_t page_size, const Place *place, SaProbe 
 	rc = trial(path, page_size, O_DIRECT, 0, SA_VERDICT_JOURNAL, &step);
 	if (rc != 0)
 	{
+		probe->journal_transient = is_transient(-rc);
 		set_text(probe->journal_reason, "could not %s: %s", step, strerror(-rc));
 		return;
 	}

@@ -508,14 +508,12 @@ finish_requests(bool wait)
  * of it is written to its place before.
  */
 static void
-journal_batch(SaWriteMethod method)
+journal_batch(void)
 {
 	SaRingPlace place;
 	SaReserved	reserved;
 
 	me->section = -1;
-	if (method != SA_WRITE_DOUBLE)
-		return;
 	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &place)) == SA_RESERVED_FULL)
 	{
 		while (under_way())
@@ -529,20 +527,17 @@ journal_batch(SaWriteMethod method)
 }
 
 /*
- * Claim the next batch.  Returns whether there is one.  The method is read once:
- * who changes it to doublewrite waits for a barrier, that is for the end of this
- * batch, before images go off.
+ * Claim the next batch.  Returns whether there is one.
+ *
+ * Whether it goes to the journal is decided after the claim: who opens or closes
+ * the journal then waits for these pages.  It does not wait for a writer that has
+ * claimed nothing yet, however long that may have stood still.
  */
 static bool
 claim_batch(void)
 {
-	SaWriteMethod method = sa_write_method();
-	int			max = CLAIM_MAX;
-
-	if (method == SA_WRITE_DOUBLE)
-		max = Min(max, sa_doublewrite_batch_max());
 	me->batch_next = 0;
-	me->batch_count = sa_pool_claim(me->batch, max);
+	me->batch_count = sa_pool_claim(me->batch, Min(CLAIM_MAX, sa_doublewrite_batch_max()));
 	if (me->batch_count == 0)
 		return false;
 	qsort(me->batch, me->batch_count, sizeof(int), compare_slots);
@@ -555,7 +550,7 @@ claim_batch(void)
 		close_files();
 		me->file_generation = sa_pool_forget_generation();
 	}
-	journal_batch(method);
+	journal_batch();
 	return true;
 }
 

@@ -130,6 +130,8 @@ is(places($xfs), 'pg_default=software pg_global=software plain=none', 'what the 
 # without a journal: what is left
 for my $case (
 	[ 'no pool', "smgr_atomic.write_behind_size = 0", qr/needs the write-behind pool/ ],
+	[ 'in memory', "smgr_atomic.journal_directory = '$tmpfs'",
+		qr/page journal ".*smgr_atomic\.journal": the page journal has not been proven on tmpfs/ ],
 	[ 'no directory', "smgr_atomic.journal_directory = '$tmpfs/nowhere'", qr/page journal ".*nowhere/ ])
 {
 	my ($name, $setting, $reason) = @$case;

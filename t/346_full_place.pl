@@ -22,12 +22,19 @@ mkdir "$small/space" or die "mkdir: $!";
 $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$small/space'");
 reach($node, 'active', 'started');
 
-open my $file, '>', "$small/filler" or die "filler: $!";
-for my $size (2**20, 4096)
+sub fill
 {
-	1 while (syswrite($file, 'x' x $size) // 0) == $size;
+	my ($directory) = @_;
+	open my $file, '>', "$directory/filler" or die "filler: $!";
+	for my $size (2**20, 4096)
+	{
+		1 while (syswrite($file, 'x' x $size) // 0) == $size;
+	}
+	close $file;
+	return;
 }
-close $file;
+
+fill($small);
 
 # the journal is better here, so mode auto means another method
 my $position = log_position($node);
@@ -42,6 +49,32 @@ unlink "$small/filler" or die "unlink: $!";
 wait_until('the method to change', sub { now($node)->{mode_in_force} eq 'doublewrite' });
 reach($node, 'active', 'space: asked again, without a reload');
 is(scalar(() = log_since($node, $position) =~ /storage cannot be checked/g), 1, 'the message came once');
+
+# ---- the page journal, on a filesystem without atomic units ----------------------
+
+my $plain = create_volume('plain', fs => 'ext4', size => '320M');
+mkdir "$plain/space" or die "mkdir: $!";
+$node->safe_psql('postgres', "CREATE TABLESPACE plain LOCATION '$plain/space'");
+$node->safe_psql('postgres', 'CREATE TABLE far TABLESPACE plain AS SELECT generate_series(1, 10000) i');
+$node->safe_psql('postgres', 'CHECKPOINT; CHECKPOINT');
+reach($node, 'active', 'with a tablespace on ext4');
+fill($plain);
+$position = log_position($node);
+$node->reload;
+$node->wait_for_log(qr{WARNING:  smgr_atomic: storage cannot be checked: .*pg_tblspc/\d+/.*No space left}, $position);
+is_deeply([ @{ now($node) }{qw(state full_page_writes mode_in_force)} ],
+	[qw(active off doublewrite)], 'journal, full: nothing changes');
+
+# WAL has no images, so a start must not write pages in another way, nor be refused
+$node->safe_psql('postgres', 'UPDATE far SET i = -i WHERE i <= 10');
+$node->append_conf('postgresql.conf', "smgr_atomic.require = on\n");
+kill_cluster($node);
+$node->start;
+is(now($node)->{mode_in_force}, 'doublewrite', 'journal, full: starts after a crash, with the journal');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM far WHERE i < 0'), 10, '... and recovers');
+is(now($node)->{state}, 'arming', '... images stay on');
+unlink "$plain/filler" or die "unlink: $!";
+reach($node, 'active', 'journal, space: asked again, without a reload');
 stop_clean($node);
 
 done_testing();

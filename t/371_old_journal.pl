@@ -20,7 +20,7 @@ need_volumes('ext4');
 
 my $library = build_library('hold_fsync.c');
 my $node    = new_node('main', volume => create_volume('data', fs => 'ext4', size => '1G'), checksums => 1,
-	conf => "smgr_atomic.mode = doublewrite\nsmgr_atomic.journal_size = 8MB\nautovacuum = off\ncheckpoint_timeout = 1h\n");
+	conf => "smgr_atomic.mode = doublewrite\nsmgr_atomic.journal_size = 8MB\nautovacuum = off\ncheckpoint_timeout = 1h\nwal_buffers = 16MB\n");
 my $data = $node->data_dir;
 
 sub preload
@@ -45,8 +45,11 @@ $node->safe_psql('postgres', q{CREATE TABLE t AS SELECT g FROM generate_series(1
 $node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
 reach($node, 'paused', 'images on');
 
-# copies of all of it, the visibility map too, and a crash before they are void
+# copies of all of it, the visibility map too, and a crash before they are void; it
+# takes WAL that nobody has asked to be flushed
 $node->safe_psql('postgres', 'VACUUM ANALYZE t');
+kill STOP => $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
+$node->safe_psql('postgres', q{SELECT pg_logical_emit_message(false, 'lost', repeat('x', 8000000))});
 my $held = hold($node);
 my $checkpoint = $node->background_psql('postgres');
 $checkpoint->query_until(qr/begun/, "\\echo begun\nCHECKPOINT;\n");

@@ -238,6 +238,22 @@ remove_tree($twin);
 $node->start;
 is(status($node)->{mode_in_force}, 'doublewrite', '... which is repaired from it');
 
+# the default directory, but as a link to another place: it is in each copy too
+stop_clean($node);
+remove_tree($directory);
+mkdir "$space/linked" or die $!;
+symlink "$space/linked", $directory or die $!;
+$node->start;
+is(status($node)->{mode_in_force}, 'doublewrite', 'a journal behind a link');
+crash($node);
+copy_to_twin();
+twin_says(qr/page journal: [1-9]\d* batches.*FATAL: .*belongs to another data directory/s,
+	'a copy does not take what the link leads to');
+remove_tree($twin);
+$position = log_position($node);
+$node->start;
+like(log_since($node, $position), qr/page journal: [1-9]\d* batches/, '... the original is repaired from it');
+
 restart_with("${default}smgr_atomic.write_behind_size = 1kB\n", 'doublewrite', 'the smallest pool');
 restart_with("${default}smgr_atomic.write_behind_size = 0\n", 'off', 'no pool, no doublewrite');
 like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, '... it says why');

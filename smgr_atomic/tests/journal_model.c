@@ -249,7 +249,7 @@ retire(int step, int *count)
 static void
 start_batch(Batch *batch)
 {
-	int			wanted = 1 + roll(sa_ring_batch_max(&ring));
+	int			wanted = 1 + roll(sa_journal_batch_max(ring.section_blocks));
 
 	batch->count = 0;
 	for (int tries = 0; tries < 3 * wanted && batch->count < wanted; tries++)
