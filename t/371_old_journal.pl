@@ -48,9 +48,9 @@ reach($node, 'paused', 'images on');
 # copies of all of it, the visibility map too, and a crash before they are void; it
 # takes WAL that nobody has asked to be flushed
 $node->safe_psql('postgres', 'VACUUM ANALYZE t');
+my $held = hold($node);
 kill STOP => $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
 $node->safe_psql('postgres', q{SELECT pg_logical_emit_message(false, 'lost', repeat('x', 8000000))});
-my $held = hold($node);
 my $checkpoint = $node->background_psql('postgres');
 $checkpoint->query_until(qr/begun/, "\\echo begun\nCHECKPOINT;\n");
 $held->();

@@ -240,6 +240,7 @@ is(status($node)->{mode_in_force}, 'doublewrite', '... which is repaired from it
 
 # the default directory, but as a link to another place: it is in each copy too
 stop_clean($node);
+$node->append_conf('postgresql.conf', $default);
 remove_tree($directory);
 mkdir "$space/linked" or die $!;
 symlink "$space/linked", $directory or die $!;
@@ -255,6 +256,7 @@ $node->start;
 like(log_since($node, $position), qr/page journal: [1-9]\d* batches/, '... the original is repaired from it');
 
 restart_with("${default}smgr_atomic.write_behind_size = 1kB\n", 'doublewrite', 'the smallest pool');
+$node->safe_psql('postgres', 'UPDATE t SET n = n + 1; CHECKPOINT');
 restart_with("${default}smgr_atomic.write_behind_size = 0\n", 'off', 'no pool, no doublewrite');
 like(status($node)->{reason}, qr/doublewrite needs the write-behind pool/, '... it says why');
 is(images($node), 'on', '... images stay on');
