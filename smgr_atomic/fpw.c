@@ -262,9 +262,12 @@ choose_doublewrite(List *places, SaDecision *decision)
 	}
 	decision->transient = refusing != NULL && refusing->probe.journal_transient;
 	if (refusing != NULL)
+	{
 		snprintf(decision->reason, SA_REASON_LEN, "mode doublewrite cannot be used in \"%s\": %s",
 				 refusing->probe.path, refusing->probe.journal_reason);
-	if (refusing != NULL || !sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
+		return;
+	}
+	if (!sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
 		return;
 	decision->safe = true;
 	decision->method = SA_WRITE_DOUBLE;

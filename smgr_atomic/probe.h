@@ -57,7 +57,7 @@ typedef struct SaProbe
 	char		reason[SA_PROBE_TEXT_LEN];	/* why this verdict, what to do */
 	char		writethrough_reason[SA_PROBE_TEXT_LEN];
 	bool		journal;		/* pages here can be protected by the page journal */
-	bool		journal_transient;	/* not only for want of space, files or memory */
+	bool		journal_transient;	/* it cannot only for want of space, files or memory */
 	char		journal_reason[SA_PROBE_TEXT_LEN];
 } SaProbe;
 

@@ -155,7 +155,7 @@ read_ahead(void *arg, uint64 offset, void *block)
 static int
 read_again(JournalReader *reader, uint64 offset, void *block)
 {
-	if (in_buffer(reader, offset) || reader->keeps)
+	if (reader->keeps)
 		return read_ahead(reader, offset, block);
 	return sa_journal_read_block(&reader->fd, offset, block);
 }

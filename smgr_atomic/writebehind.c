@@ -955,15 +955,13 @@ sa_pool_read(const SaPageKey *key, void *page)
 static void
 try_again(int slot)
 {
-	bool		held;
-
 	sa_defer_termination();
-	held = clear_bit(held_bits, slot);
-	if (held)
+	if (clear_bit(held_bits, slot))
+	{
 		set_bit(queued_bits, slot);
-	sa_allow_termination();
-	if (held)
 		wake_writer(true);
+	}
+	sa_allow_termination();
 }
 
 /*
