@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import signal
 
-from . import (fio, library, load, measure, onerun, options, page, pictures, report, server, task, volume)
+from . import (fio, hugepages, library, load, measure, onerun, options, page, pictures, report, server, task, volume)
 from .progress import Progress
 
 
@@ -19,6 +19,7 @@ class Comparison:
         self.results = pathlib.Path(plan.results)
         self.progress = Progress(plan.total_seconds())
         self.place = self.sockets = None
+        self.huge_pages = hugepages.HugePages()
         self.took = []          # seconds of the runs so far
 
     # ---- the order of things ----
@@ -52,6 +53,7 @@ class Comparison:
         stack.callback(self.place.close)
         self.sockets = server.Sockets()
         stack.callback(self.sockets.close)
+        stack.callback(self.huge_pages.close)
         self.device = self.place.devices()
         library.install(self.plan, options.bindir(self.plan)[1], stack)
         environment = measure.environment(self.programs, self.place.path)
@@ -97,6 +99,8 @@ class Comparison:
             'min_wal_size': plan.max_wal_size, 'fsync': 'on', 'log_checkpoints': 'on',
             'log_line_prefix': measure.LOG_LINE_PREFIX, 'log_destination': 'stderr',
             'logging_collector': 'off', 'lc_messages': 'C'}
+        if plan.huge_pages:
+            settings['huge_pages'] = 'on'
         settings.update(item.split('=', 1) for item in plan.set)
         settings.update(more)
         return settings
@@ -107,6 +111,8 @@ class Comparison:
         running = server.Server(self.programs, data, sockets or self.sockets,
                                 self._settings(settings), log)
         try:
+            if self.plan.huge_pages:
+                self.huge_pages.need(running.huge_pages())
             running.start()
             yield running
         finally:

@@ -56,6 +56,7 @@ class Plan:
     checkpoint_timeout: str = '30s'
     shared_buffers: str = '1GB'
     max_wal_size: str = '4GB'
+    huge_pages: bool = False
     set: list = dataclasses.field(default_factory=list)
     initdb_options: str = ''
     device_limit: str = 'none'
@@ -103,6 +104,10 @@ class Plan:
     def has_server_settings(self):
         """Whether the plan's scale and settings are in force, as with all but page writes alone."""
         return not DRIVERS[self.driver]
+
+    def more_settings(self):
+        """Settings of all arms beside those with options of their own, to go on a list."""
+        return ''.join(f', {setting}' for setting in (['huge pages'] if self.huge_pages else []) + self.set)
 
     def work(self):
         """What a run of one arm does, in a few words."""
@@ -269,6 +274,8 @@ def _add_server(parser):
     server.add_argument('--checkpoint-timeout', metavar='T', help='(%(default)s)')
     server.add_argument('--shared-buffers', metavar='SIZE', help='(%(default)s)')
     server.add_argument('--max-wal-size', metavar='SIZE', help='(%(default)s)')
+    server.add_argument('--huge-pages', action='store_true',
+                        help='reserve huge pages for the time of the run, all servers use them')
     server.add_argument('--set', action='append', metavar='NAME=VALUE',
                         help='one more setting for all arms; may be repeated')
     server.add_argument('--initdb-options', metavar='TEXT', help='such as --data-checksums')
@@ -355,7 +362,7 @@ def _default(key, value):
     """A line of a profile as the value of its option; other types are argparse's business."""
     if key in LISTS and isinstance(value, str):
         return [setting.strip() for setting in value.split(';')]
-    if key in ('wal-volume', 'no-drain'):
+    if key in ('wal-volume', 'no-drain', 'huge-pages'):
         return value == 'yes'
     return value
 
@@ -461,6 +468,8 @@ def check_machine(plan):
                             f'or leave the arm out with --arms')
     if not plan.directory and os.getuid() != 0:
         raise PlanError('making a volume needs root: use sudo, or --directory DIR')
+    if plan.huge_pages and os.getuid() != 0:
+        raise PlanError('--huge-pages needs root; reserve them yourself (sysctl vm.nr_hugepages) and --set huge_pages=on')
     place = plan.directory or plan.work_dir or default_work_dir()
     free = shutil.disk_usage(place).free // 2**20
     need = plan.volume_mb() * (2 if plan.standby_mb_s else 1)
@@ -489,7 +498,7 @@ def describe(plan):
     if plan.has_server_settings():
         lines.append(f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
                      f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'
-                     + ''.join(f', {setting}' for setting in plan.set))
+                     + plan.more_settings())
     lines += [
         f'rounds   {plan.rounds}, each arm {work}:']
     for number in range(1, plan.rounds + 1):

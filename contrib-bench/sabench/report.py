@@ -355,7 +355,7 @@ def conditions(plan, environment):
     if plan.has_server_settings():
         what = (f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
                 f'{plan.work()}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, '
-                f'shared_buffers {plan.shared_buffers}' + ''.join(f', {setting}' for setting in plan.set))
+                f'shared_buffers {plan.shared_buffers}' + plan.more_settings())
     return [
         f'{what}; disk: {disk.title}' + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '

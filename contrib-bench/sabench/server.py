@@ -97,6 +97,16 @@ class Server:
             with main.open('a') as file:
                 file.write(line)
 
+    def huge_pages(self):
+        """How many huge pages its shared memory takes, before it starts."""
+        self.write_settings()
+        done = subprocess.run([str(self.programs / 'postgres'), '-D', str(self.data), '-C',
+                               'shared_memory_size_in_huge_pages'], text=True, capture_output=True, cwd='/',
+                              **_as_owner())
+        if done.returncode != 0:
+            raise ServerError(f'postgres -C shared_memory_size_in_huge_pages: {done.stderr.strip()}')
+        return int(done.stdout)
+
     def start(self, poll=0.1):
         """Start and wait for it to accept connections."""
         self.write_settings()

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from array import array
 
-from sabench import figures, load, measure, options, profiles, sampler, volume
+from sabench import figures, hugepages, load, measure, options, profiles, sampler, volume
 
 REPORT = '''transaction type: <builtin: TPC-B (sort of)>
 number of clients: 16
@@ -24,6 +24,18 @@ LOG = '''1763856000.100 4242 LOG:  checkpoint starting: immediate force wait
 1763856057.400 4242 LOG:  checkpoint complete: wrote 84000 buffers (64.1%); 0 WAL file(s) added, 0 removed, 28 recycled; write=26.950 s, sync=0.200 s, total=27.200 s; sync files=12, longest=0.100 s, average=0.020 s; distance=460000 kB, estimate=460000 kB
 1763856060.200 4242 LOG:  checkpoint starting: time
 '''
+
+
+class HugePages(unittest.TestCase):
+
+    def test_promised_pages_are_not_free(self):
+        meminfo = 'MemTotal:  24683632 kB\nHugePages_Total:      80\nHugePages_Free:       50\nHugePages_Rsvd:       20\n'
+        self.assertEqual(hugepages.free(meminfo), 30)
+
+    def test_every_arm_gets_them(self):
+        plan, _ = options.parse(['--huge-pages', '--set', 'work_mem=8MB'])
+        self.assertIn('--huge-pages', shlex.split(plan.command()))
+        self.assertEqual(plan.more_settings(), ', huge pages, work_mem=8MB')
 
 
 class Pgbench(unittest.TestCase):
