@@ -12,11 +12,15 @@
  * costs nothing but time: the next start does it all again.  Only after that
  * doublewrite.c begins a new generation, and what is in the file counts no more.
  *
- * Pages are written although they look right, and files fsynced although nothing
- * was written, because after a crash of the server alone what is read comes from
- * the page cache.  It may not have been written back yet; or the device has
- * refused it, and the kernel has told somebody and marked it clean.  So nothing
- * leaves the window that was not written and fsynced by this start.
+ * A page that looks right may not be so on storage: after a crash of the server
+ * alone what is read comes from the page cache.  It may not have been written
+ * back yet; or the device has refused it, and the kernel has told somebody and
+ * marked it clean.  So what was in the page cache before this start is written
+ * even if it looks right.  What was not (the machine had started anew) comes from
+ * storage, and is written only if it differs: that spares most of the work after
+ * a power cut.  It may be in a cache of the device all the same; so every file is
+ * fsynced although nothing was written.  Nothing leaves the window that is not,
+ * by this start, known to be durable in place.
  *
  * What can be met, and what is done
  *
@@ -70,6 +74,7 @@
 
 #include "doublewrite.h"
 #include "journalfile.h"
+#include "probe.h"
 #include "repair.h"
 #include "smgr_atomic.h"
 
@@ -166,6 +171,7 @@ typedef struct Repair
 {
 	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
+	bool	   *cached;			/* of each copy: its page may not come from storage */
 	/* the segment that is open */
 	int			fd;				/* -1 = there is none, or it is not needed */
 	SaJournalKey file;			/* a page of it */
@@ -174,6 +180,7 @@ typedef struct Repair
 	/* for people */
 	uint64		checked;
 	uint64		restored;
+	uint64		rewritten;		/* looked right, but in the page cache */
 	uint64		skipped;		/* no such page any more */
 	uint64		unfinished;		/* no whole copy: the page was not written to its place either */
 } Repair;
@@ -253,6 +260,13 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	return true;
 }
 
+/* Where a page is in its segment. */
+static off_t
+offset_of(const SaJournalKey *key)
+{
+	return (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+}
+
 /* Has a page, as storage has it, a checksum, and a wrong one? */
 static bool
 checksum_is_wrong(const Repair *repair, char *page, BlockNumber block)
@@ -284,11 +298,14 @@ read_copy(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, s
 	return false;
 }
 
-/* Look at one page in place and put the copy there if it may be torn. */
+/*
+ * Look at one page in place and put the copy there if storage may have it torn.
+ * cached: what is read may not come from storage.
+ */
 static void
-repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
+repair_page(Repair *repair, const SaJournalKey *key, bool cached, const char *copy)
 {
-	off_t		offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+	off_t		offset = offset_of(key);
 	SaPageBuffer in_place;
 	ssize_t		done;
 	bool		damaged,
@@ -311,33 +328,36 @@ repair_page(Repair *repair, const SaJournalKey *key, const char *copy)
 	if (!sa_journal_must_restore(in_place.data, copy, damaged))
 		return;
 	differs = damaged || memcmp(in_place.data, copy, BLCKSZ) != 0;
+	if (!differs && !cached)
+		return;
 	done = pg_pwrite(repair->fd, copy, BLCKSZ, offset);
 	if (done >= 0 && done != BLCKSZ)
 		errno = ENOSPC;
 	if (done != BLCKSZ)
 		refuse_file("write", repair->path);
-	repair->restored += differs;
+	if (differs)
+		repair->restored++;
+	else
+		repair->rewritten++;
 }
 
 /*
  * Have the kernel read ahead the pages of one segment, whose first copy this
- * is: one after the other each would wait for the device.
+ * is: one after the other each would wait for the device.  But ask for all of
+ * them first what is there already.
  */
 static void
 prefetch_segment(Repair *repair, const SaJournalScan *scan, size_t first)
 {
 	const SaJournalKey *segment = &scan->copies[first].key;
+	size_t		end = first;
 
 	if (!open_segment(repair, segment))
 		return;
-	for (size_t i = first; i < scan->count; i++)
-	{
-		off_t		offset = (off_t) BLCKSZ * (scan->copies[i].key.block % (BlockNumber) RELSEG_SIZE);
-
-		if (!sa_journal_same_segment(segment, &scan->copies[i].key))
-			return;
-		(void) posix_fadvise(repair->fd, offset, BLCKSZ, POSIX_FADV_WILLNEED);
-	}
+	for (; end < scan->count && sa_journal_same_segment(segment, &scan->copies[end].key); end++)
+		repair->cached[end] = sa_probe_may_be_cached(repair->fd, offset_of(&scan->copies[end].key), BLCKSZ);
+	for (size_t i = first; i < end; i++)
+		(void) posix_fadvise(repair->fd, offset_of(&scan->copies[i].key), BLCKSZ, POSIX_FADV_WILLNEED);
 }
 
 static void
@@ -345,6 +365,7 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 {
 	size_t		next;
 
+	repair->cached = palloc0(scan->count * sizeof(bool) + 1);
 	for (size_t first = 0; first < scan->count; first = next)
 	{
 		const SaJournalKey *key = &scan->copies[first].key;
@@ -358,11 +379,12 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 				break;
 		}
 		if (read_copy(repair, marker, &scan->copies[first], next - first, copy.data))
-			repair_page(repair, key, copy.data);
+			repair_page(repair, key, repair->cached[first], copy.data);
 		else
 			repair->unfinished++;
 	}
 	close_segment(repair);
+	pfree(repair->cached);
 }
 
 /* ---- the journal ---- */
@@ -421,9 +443,9 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	INSTR_TIME_SUBTRACT(elapsed, start);
 	ereport(LOG,
 			(errmsg("smgr_atomic: page journal: " UINT64_FORMAT " batches, " UINT64_FORMAT " pages checked, "
-					UINT64_FORMAT " restored, " UINT64_FORMAT " of files that are gone, " UINT64_FORMAT
-					" not finished; %.0f ms",
-					scan.batches, repair.checked, repair.restored, repair.skipped, repair.unfinished,
+					UINT64_FORMAT " restored, " UINT64_FORMAT " rewritten, " UINT64_FORMAT " of files that are gone, "
+					UINT64_FORMAT " not finished; %.0f ms",
+					scan.batches, repair.checked, repair.restored, repair.rewritten, repair.skipped, repair.unfinished,
 					INSTR_TIME_GET_MILLISEC(elapsed))));
 	sa_doublewrite_repaired(repair.checked, repair.restored);
 	sa_journal_scan_free(&scan);
