@@ -62,8 +62,11 @@
  *	 The checkpointer logs it before the first page it writes in a checkpoint,
  *	 or else when files are synced: there a sync request logs it if that is still
  *	 due, and leaves the next sync request, whatever becomes of this checkpoint.
- *	 Nothing is logged in a shutdown checkpoint: no recovery begins there, and no
- *	 WAL may come between its redo point and its record.
+ *	 Nothing is logged in a shutdown checkpoint, nor in the one that ends recovery:
+ *	 no WAL may come between their redo points and their records.
+ *	 Where full_page_writes is the user's and he turns it off while pages are
+ *	 atomic, the driver logs the record as soon as it has read that; WAL of the
+ *	 moment before it lacks both.
  *
  * In recovery there are restartpoints, which carry out sync requests, but not
  * unlink requests: a DROP DATABASE that is replayed does without (barrier.c), and
@@ -648,9 +651,37 @@ sa_fpw_follow_checkpoints(void)
 }
 
 /*
+ * Must the WAL say that images are off?  Unmanaged, by the setting as this
+ * process has read it.
+ */
+static bool
+images_off_to_be_said(void)
+{
+	if (sa_manage_full_page_writes)
+		return !shared->status.images;
+	return !fullPageWrites && sa_write_method() != SA_WRITE_PLAIN;
+}
+
+/*
+ * Log the interlock record if the user has turned images off since the last
+ * call.  Driver, after it has read the settings; a new one logs it again.
+ */
+void
+sa_fpw_settings_read(void)
+{
+	static bool said = false;
+	bool		off = !sa_manage_full_page_writes && images_off_to_be_said();
+
+	if (off && !said)
+		sa_interlock_log();
+	said = off;
+}
+
+/*
  * Log the interlock record if this checkpoint has none yet.  Checkpointer,
  * between the redo point and the end of a checkpoint.  ExitOnAnyError is what
- * the checkpointer sets before its shutdown checkpoint.
+ * the checkpointer sets before its shutdown checkpoint; recovery is in progress
+ * in the checkpoint that ends it, although that may insert WAL.
  */
 void
 sa_fpw_checkpoint_write(void)
@@ -658,7 +689,7 @@ sa_fpw_checkpoint_write(void)
 	static XLogRecPtr logged_for = InvalidXLogRecPtr;
 	XLogRecPtr	redo;
 
-	if (shared->status.images || ExitOnAnyError || !XLogInsertAllowed())
+	if (!images_off_to_be_said() || ExitOnAnyError || RecoveryInProgress() || !XLogInsertAllowed())
 		return;
 	redo = GetRedoRecPtr();
 	if (redo == logged_for)

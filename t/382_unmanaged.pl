@@ -41,6 +41,14 @@ sub waits_for_the_user
 	return;
 }
 
+# Interlock records in WAL since then.
+sub interlocks
+{
+	my ($from) = @_;
+	$node->safe_psql('postgres', 'SELECT txid_current()');
+	return scalar grep { $_->{what} eq 'interlock' } wal_records($node, $from);
+}
+
 # there and back, with images off all the time
 for my $round (1, 2)
 {
@@ -73,9 +81,16 @@ is(control($node), 'on', 'images turned on: pg_controldata');
 set_mode($node, 'direct');
 reach($node, 'active', 'mode direct with images on');
 is(shown($node), 'on', 'mode direct with images on: images are as set');
+my $images_on = $node->safe_psql('postgres', 'CHECKPOINT; SELECT pg_current_wal_insert_lsn()');
+is(interlocks($images_on), 0, 'images on: WAL has no interlock record');
 $node->safe_psql('postgres', "ALTER SYSTEM RESET full_page_writes;\nSELECT pg_reload_conf()");
 ok($node->poll_query_until('postgres', q{SELECT full_page_writes = 'off' FROM smgr_atomic_status}),
 	'images turned off again');
+wait_until('the interlock record', sub { interlocks($images_on) > 0 });
+$node->safe_psql('postgres', 'CHECKPOINT');
+my ($checkpoint) = grep { $_->{what} eq 'checkpoint' } reverse wal_records($node, $images_on);
+is(scalar(grep { $_->{what} eq 'interlock' && $_->{lsn} >= $checkpoint->{redo} && $_->{lsn} < $checkpoint->{lsn} }
+		wal_records($node, $images_on)), 1, '... and in the checkpoint after');
 
 # and the same with a crash in the middle
 set_mode($node, 'off');
