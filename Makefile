@@ -5,7 +5,7 @@
 #   make installcheck    SQL tests against a running server that preloads the library
 #   sudo make test       install what is needed, build, run every test
 #   sudo make test-qemu  NVMe namespaces in QEMU (fetches a system of 400 MB the first time)
-#   sudo make demo       install what is needed, build, run a comparison of about nine minutes
+#   sudo make demo       install what is needed, build, run a comparison of about ten minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
 #   sudo make pool-stress SECONDS=600    hammer the write-behind pool, check every page read
 #   sudo make matrix     every server in a root of its own, every kind of storage: one table

@@ -284,7 +284,7 @@ choose_doublewrite(List *places, SaDecision *decision)
  * writes through.  XFS copy-on-write is torn-free too, but the kernel spends
  * ten times the processor time of the journal on each page, shatters files
  * into extents, and pages written with direct I/O have to be read from the
- * device when they are needed again (README, "Results").
+ * device when they are needed again (README, "What a DBA must know").
  */
 static bool
 journal_is_better(const SaDecision *decision)

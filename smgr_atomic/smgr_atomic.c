@@ -106,7 +106,7 @@ define_settings(void)
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.require",
 							 "Refuses to start the server if pages cannot be written atomically.",
-							 NULL,
+							 "With smgr_atomic.mode = off or fsync = off they are not.",
 							 &sa_require, false,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.manage_full_page_writes",
@@ -121,7 +121,7 @@ define_settings(void)
 							PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("smgr_atomic.write_behind_size",
 							"Sets the size of the pool of pages on their way to storage.",
-							"0 makes every process wait for the pages it writes.",
+							"0 makes every process wait for the pages it writes, and there is no page journal.",
 							&sa_write_behind_size, 32 * 1024, 0, 4 * 1024 * 1024,
 							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("smgr_atomic.writers",
@@ -141,7 +141,7 @@ define_settings(void)
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("smgr_atomic.journal_directory",
 							   "Sets the directory of the page journal that method doublewrite uses.",
-							   "A directory on another device must exist; no other data directory may use it.",
+							   "Any but the default must exist, on XFS or ext4; no other data directory may use it.",
 							   &sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY,
 							   PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("smgr_atomic.journal_size",

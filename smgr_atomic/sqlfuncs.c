@@ -43,7 +43,7 @@ PG_FUNCTION_INFO_V1(smgr_atomic_pause);
 PG_FUNCTION_INFO_V1(smgr_atomic_resume);
 PG_FUNCTION_INFO_V1(smgr_atomic_wait);
 
-#define PROBE_COLUMNS 12
+#define PROBE_COLUMNS 14
 #define MAX_PAUSE_MS INT64CONST(86400000)
 
 /* Every SQL function calls this first. */
@@ -146,6 +146,8 @@ probe_values(const SaProbe *probe, Datum *values)
 	values[9] = Int64GetDatum(probe->device_unit_max);
 	values[10] = text_datum(sa_verdict_name(probe->verdict));
 	values[11] = text_datum(probe->reason);
+	values[12] = BoolGetDatum(probe->journal);
+	values[13] = text_datum(probe->journal_reason);
 }
 
 /*

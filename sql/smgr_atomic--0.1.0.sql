@@ -34,7 +34,9 @@ CREATE FUNCTION smgr_atomic_places(
     OUT dio_offset_align bigint,
     OUT device_unit_max bigint,
     OUT verdict text,
-    OUT reason text)
+    OUT reason text,
+    OUT journal boolean,
+    OUT journal_reason text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
@@ -42,7 +44,7 @@ CREATE VIEW smgr_atomic_tablespaces AS
     SELECT coalesce(t.spcname, p.tablespace_oid::text) AS tablespace,
            p.path, p.filesystem, p.device, p.unit_min, p.unit_max, p.unit_max_opt,
            p.segments_max, p.dio_mem_align, p.dio_offset_align, p.device_unit_max,
-           p.verdict, p.reason
+           p.verdict, p.reason, p.journal, p.journal_reason
     FROM smgr_atomic_places() p
     LEFT JOIN pg_catalog.pg_tablespace t ON t.oid = p.tablespace_oid;
 
@@ -61,7 +63,9 @@ CREATE FUNCTION smgr_atomic_probe(
     OUT dio_offset_align bigint,
     OUT device_unit_max bigint,
     OUT verdict text,
-    OUT reason text)
+    OUT reason text,
+    OUT journal boolean,
+    OUT journal_reason text)
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION smgr_atomic_probe(text) IS 'what a directory promises about page writes';

@@ -29,7 +29,7 @@ FROM smgr_atomic_status s;
 
 -- a directory that is not in use
 SELECT verdict, reason FROM smgr_atomic_probe('/nonexistent/smgr_atomic');
-SELECT verdict, filesystem FROM smgr_atomic_probe('/proc');
+SELECT verdict, filesystem, journal, journal_reason <> '' AS says_why FROM smgr_atomic_probe('/proc');
 SELECT verdict = (SELECT verdict FROM smgr_atomic_tablespaces WHERE path = 'base') AS same_as_view
 FROM smgr_atomic_probe(current_setting('data_directory') || '/base');
 

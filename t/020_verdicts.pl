@@ -142,12 +142,13 @@ for my $kind (@kinds)
 	SKIP:
 	{
 		my $missing = missing_filesystem($options{fs});
-		skip $missing, 3 if $missing;
+		skip $missing, 4 if $missing;
 		$number++;
 		my $mount = create_volume("kind$number", size => '400M', %options);
 		my $probe = probe($mount);
 		is($probe->{verdict}, $verdict, "probe of $name: verdict");
 		like($probe->{reason}, $reason, "probe of $name: reason");
+		is(!!$probe->{journal}, $options{fs} =~ /^(?:xfs|ext4)$/, "probe of $name: page journal");
 		is_deeply([ grep { !/lost\+found/ } glob("$mount/* $mount/.[!.]*") ],
 			[], "probe of $name: nothing left behind");
 		remove_volume("kind$number");
