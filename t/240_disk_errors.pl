@@ -183,7 +183,7 @@ sub error_of_the_journal
 	sleep 1;
 	fail_writes_of($run, $file);
 	ok(SmgrAtomic::Crash::wait_for(60, sub { $run->has_ended }), "$arm: the server panics when the page journal cannot be written");
-	like($run->log_text, qr/PANIC:  could not write page journal "[^"]*\Q$file\E": Input\/output error/,
+	like($run->log_text, qr/PANIC:  could not write (?:superblock of )?page journal "[^"]*\Q$file\E": Input\/output error/,
 		'... the log names the journal');
 	cmp_ok($run->disk_status->{refused}, '>', 0, '... the disk had refused it');
 	$run->set('eio-range', '0:0');
