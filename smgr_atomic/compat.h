@@ -348,16 +348,19 @@ saMdReadPage(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 #define CHECKPOINT_FAST CHECKPOINT_IMMEDIATE
 #endif
 
-/* Have a function say what a boolean setting of the server is. */
+/* Have functions say what a boolean setting of the server is, and be told before it changes; NULL for neither. */
 static inline void
-saSetShowHook(struct config_generic *setting, GucShowHook hook)
+saSetHooks(struct config_generic *setting, GucShowHook show, GucBoolAssignHook assign)
 {
-	Assert(setting->vartype == PGC_BOOL);
 #if PG_VERSION_NUM < 190000
-	((struct config_bool *) setting)->show_hook = hook;
+	struct config_bool *record = (struct config_bool *) setting;
 #else
-	setting->_bool.show_hook = hook;
+	struct config_bool *record = &setting->_bool;
 #endif
+
+	Assert(setting->vartype == PGC_BOOL);
+	record->show_hook = show;
+	record->assign_hook = assign;
 }
 
 /* The record of a server setting, NULL if there is none. */

@@ -292,7 +292,6 @@ settle(void)
 	do
 	{
 		settings_changed |= sa_worker_reload();
-		sa_fpw_settings_read();
 		sa_fpw_status(&before);
 		settings_changed |= before.requests != requests_seen;
 		requests_seen = before.requests;

@@ -64,9 +64,9 @@
  *	 due, and leaves the next sync request, whatever becomes of this checkpoint.
  *	 Nothing is logged in a shutdown checkpoint, nor in the one that ends recovery:
  *	 no WAL may come between their redo points and their records.
- *	 Where full_page_writes is the user's and he turns it off while pages are
- *	 atomic, the driver logs the record as soon as it has read that; WAL of the
- *	 moment before it lacks both.
+ *	 Where full_page_writes is the user's, the checkpointer also logs it before it
+ *	 turns images off at his wish, and the driver when recovery has ended with
+ *	 images off: WAL of the moment before that lacks both.
  *
  * In recovery there are restartpoints, which carry out sync requests, but not
  * unlink requests: a DROP DATABASE that is replayed does without (barrier.c), and
@@ -517,6 +517,37 @@ first_state(const SaStartInfo *info, SaDecision *decision)
 }
 
 /*
+ * Must the WAL say that images are off?  Unmanaged, by the setting as this
+ * process has read it.
+ */
+static bool
+images_off_to_be_said(void)
+{
+	if (sa_manage_full_page_writes)
+		return !shared->status.images;
+	return !fullPageWrites && sa_write_method() != SA_WRITE_PLAIN;
+}
+
+/* May this process log the record now?  See "every checkpoint" above. */
+static bool
+may_say_images_off(void)
+{
+	return sa_wal_interlock && !ExitOnAnyError && !RecoveryInProgress() && XLogInsertAllowed();
+}
+
+/*
+ * Assign hook of full_page_writes where it is the user's: he turns images off, and
+ * the checkpointer has read that.  It makes it known to others only after this.
+ */
+static void
+before_images_change(bool on, void *extra)
+{
+	if (AmCheckpointerProcess() && fullPageWrites && !on && sa_write_method() != SA_WRITE_PLAIN &&
+		may_say_images_off())
+		sa_interlock_log();
+}
+
+/*
  * Decide the state at start, and again after a crash of a backend.
  *
  * Postmaster (or standalone server), from shmem_startup_hook, before any
@@ -549,11 +580,10 @@ sa_fpw_start(void)
 	/* a standalone server has no writers: it would only find errors later */
 	sa_pool_set_accepting(state != SA_STATE_OFF && IsPostmasterEnvironment);
 	if (sa_manage_full_page_writes)
-	{
 		set_local_images(true);
-		if (setting != NULL && setting->vartype == PGC_BOOL)
-			saSetShowHook(setting, show_full_page_writes);
-	}
+	if (setting != NULL && setting->vartype == PGC_BOOL)
+		saSetHooks(setting, sa_manage_full_page_writes ? show_full_page_writes : NULL,
+				   sa_manage_full_page_writes ? NULL : before_images_change);
 	report_start(&decision);
 }
 
@@ -651,33 +681,6 @@ sa_fpw_follow_checkpoints(void)
 }
 
 /*
- * Must the WAL say that images are off?  Unmanaged, by the setting as this
- * process has read it.
- */
-static bool
-images_off_to_be_said(void)
-{
-	if (sa_manage_full_page_writes)
-		return !shared->status.images;
-	return !fullPageWrites && sa_write_method() != SA_WRITE_PLAIN;
-}
-
-/*
- * Log the interlock record if the user has turned images off since the last
- * call.  Driver, after it has read the settings; a new one logs it again.
- */
-void
-sa_fpw_settings_read(void)
-{
-	static bool said = false;
-	bool		off = !sa_manage_full_page_writes && images_off_to_be_said();
-
-	if (off && !said)
-		sa_interlock_log();
-	said = off;
-}
-
-/*
  * Log the interlock record if this checkpoint has none yet.  Checkpointer,
  * between the redo point and the end of a checkpoint.  ExitOnAnyError is what
  * the checkpointer sets before its shutdown checkpoint; recovery is in progress
@@ -689,7 +692,7 @@ sa_fpw_checkpoint_write(void)
 	static XLogRecPtr logged_for = InvalidXLogRecPtr;
 	XLogRecPtr	redo;
 
-	if (!images_off_to_be_said() || ExitOnAnyError || RecoveryInProgress() || !XLogInsertAllowed())
+	if (!images_off_to_be_said() || !may_say_images_off())
 		return;
 	redo = GetRedoRecPtr();
 	if (redo == logged_for)
@@ -914,6 +917,8 @@ sa_fpw_set_driver(void)
 	shared->driver = MyProc;
 	LWLockRelease(shared->lock);
 	before_shmem_exit(forget_driver, 0);
+	if (!sa_manage_full_page_writes && images_off_to_be_said())
+		sa_interlock_log();
 }
 
 void

@@ -97,7 +97,6 @@ extern void sa_fpw_recheck(void);
 extern void sa_fpw_follow_checkpoints(void);
 
 /* the checkpointer is about to write a page */
-extern void sa_fpw_settings_read(void);
 extern void sa_fpw_checkpoint_write(void);
 
 /* our requests in the sync queue */
