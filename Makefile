@@ -30,6 +30,7 @@ OBJS = \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \
+	smgr_atomic/readback.o \
 	smgr_atomic/repair.o \
 	smgr_atomic/retirer.o \
 	smgr_atomic/segment.o \

@@ -601,9 +601,8 @@ sa_journal_scan_free(SaJournalScan *scan)
  * it could not be read, or has a checksum, and a wrong one.
  *
  * Whatever reached the place since the copy was made is the copy or a part of
- * it; a checksum of 16 bits alone would let one torn page in 65536 pass.  What
- * is equal is written too: it may have been read from the page cache, where the
- * kernel leaves a page, marked clean, when the device has refused it.
+ * it; a checksum of 16 bits alone would let one torn page in 65536 pass.
+ * Where the two are equal the caller decides (readback.c).
  *
  * A page in place with a newer LSN cannot be if every rule of doublewrite.c was
  * kept.  Should one be there all the same, it has the first sector of something

@@ -92,11 +92,6 @@ _Static_assert(sizeof(SaStatx) == 256, "struct statx is 256 bytes");
 #define SA_STATX_ATTR_DAX		0x00200000U
 
 /* f_type of struct statfs, which is ABI too (linux/magic.h) */
-/* Linux 6.5; libc's headers may be older */
-#if !defined(SYS_cachestat) && !defined(__mips__) && !defined(__alpha__)
-#define SYS_cachestat 451
-#endif
-
 #define SA_XFS_MAGIC			0x58465342U
 #define SA_EXT4_MAGIC			0xEF53U /* ext2 and ext3, too */
 
@@ -889,33 +884,4 @@ sa_probe_sync_filesystem(const char *path)
 	rc = syncfs(fd) == 0 ? 0 : -errno;
 	close(fd);
 	return rc;
-}
-
-/*
- * May reading this range of an open file (in bytes) give what the page cache has,
- * and not what storage has?  Also true where nobody can say: kernels before 6.5
- * have no cachestat(2), and a filesystem that keeps its pages in the cache of
- * another one (overlayfs) would deny it.  Changes nothing.
- */
-bool
-sa_probe_may_be_cached(int fd, uint64_t offset, uint64_t length)
-{
-#ifdef SYS_cachestat
-	struct
-	{
-		uint64_t	offset;
-		uint64_t	length;
-	}			range = {offset, length};
-	struct
-	{
-		uint64_t	cached;			/* pages */
-		uint64_t	others[4];
-	}			found = {0};
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) == 0 && journal_is_proven((uint32_t) fs.f_type, NULL, false) &&
-		syscall(SYS_cachestat, fd, &range, &found, 0) == 0)
-		return found.cached > 0;
-#endif
-	return true;
 }

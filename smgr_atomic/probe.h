@@ -68,7 +68,6 @@ extern bool sa_limits_allow(const SaLimits *limits, uint32_t page_size);
 extern void sa_probe_directory(const char *path, uint32_t page_size,
 							   int writethrough_flag, SaProbe *probe);
 extern int	sa_probe_prepare_fd(int fd, uint32_t page_size, SaVerdict verdict);
-extern bool sa_probe_may_be_cached(int fd, uint64_t offset, uint64_t length);
 extern int	sa_probe_sync_filesystem(const char *path);
 extern int	sa_probe_writethrough_flag(void);
 extern void sa_probe_kernel(char *text, size_t size);

@@ -12,15 +12,15 @@
  * costs nothing but time: the next start does it all again.  Only after that
  * doublewrite.c begins a new generation, and what is in the file counts no more.
  *
- * A page that looks right may not be so on storage: after a crash of the server
- * alone what is read comes from the page cache.  It may not have been written
- * back yet; or the device has refused it, and the kernel has told somebody and
- * marked it clean.  So what was in the page cache before this start is written
- * even if it looks right.  What was not (the machine had started anew) comes from
- * storage, and is written only if it differs: that spares most of the work after
- * a power cut.  It may be in a cache of the device all the same; so every file is
- * fsynced although nothing was written.  Nothing leaves the window that is not,
- * by this start, known to be durable in place.
+ * A page that looks right may not be so on storage (readback.c): after a crash of
+ * the server alone what is read comes from the page cache.  It may not have been
+ * written back yet; or the device has refused it, and the kernel has told somebody
+ * and marked it clean.  So such a page is written even if it looks right.  What
+ * certainly comes from storage, as after the machine has started anew, is written
+ * only if it differs: that spares most of the work after a power cut.  It may be
+ * in a cache of the device all the same; so every file is fsynced although nothing
+ * was written.  Nothing leaves the window that is not, by this start, known to be
+ * durable in place.
  *
  * What can be met, and what is done
  *
@@ -74,7 +74,7 @@
 
 #include "doublewrite.h"
 #include "journalfile.h"
-#include "probe.h"
+#include "readback.h"
 #include "repair.h"
 #include "smgr_atomic.h"
 
@@ -172,8 +172,10 @@ typedef struct Repair
 	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
 	bool	   *cached;			/* of each copy: its page may not come from storage */
+	bool		device_failed;	/* no page is taken to come from there */
 	/* the segment that is open */
 	int			fd;				/* -1 = there is none, or it is not needed */
+	bool		trusted;		/* where nothing is cached, reads tell of storage */
 	SaJournalKey file;			/* a page of it */
 	off_t		size;
 	char		path[MAXPGPATH];
@@ -255,7 +257,9 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	}
 	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
 		refuse_file("open", repair->path);
-	(void) fsync(repair->fd);	/* takes an error from before the start, if there is one */
+	/* takes an error from before the start, if there is one; it may be about any file */
+	repair->device_failed = fsync(repair->fd) != 0 || repair->device_failed;
+	repair->trusted = !repair->device_failed && sa_readback_trusted(repair->fd);
 	repair->size = st.st_size;
 	return true;
 }
@@ -355,7 +359,7 @@ prefetch_segment(Repair *repair, const SaJournalScan *scan, size_t first)
 	if (!open_segment(repair, segment))
 		return;
 	for (; end < scan->count && sa_journal_same_segment(segment, &scan->copies[end].key); end++)
-		repair->cached[end] = sa_probe_may_be_cached(repair->fd, offset_of(&scan->copies[end].key), BLCKSZ);
+		repair->cached[end] = !repair->trusted || sa_readback_cached(repair->fd, offset_of(&scan->copies[end].key), BLCKSZ);
 	for (size_t i = first; i < end; i++)
 		(void) posix_fadvise(repair->fd, offset_of(&scan->copies[i].key), BLCKSZ, POSIX_FADV_WILLNEED);
 }
