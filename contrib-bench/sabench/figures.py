@@ -2,9 +2,14 @@
 
 from . import measure, sampler, statistics
 
+LEAD = 2                    # seconds at the begin of a load's run that are not measured: its sessions are new then
+
 
 def of_run(plan, summary, latency, tps, counters, points, drained, library):
     """All figures of one run.  A figure that this machine cannot give is None.
+
+    Counters are of the whole run of the load, LEAD included, and so are the transactions they are divided
+    by; TPS, seconds and latencies are of the measured seconds.
 
     summary: the load's report; latency: percentiles in ms; tps: per second (empty for a timed
     statement); counters: differences over the run; points: checkpoints within it; drained:
@@ -127,25 +132,26 @@ def _device(plan, number, counters, drained):
     return result
 
 
-def per_second(plan, directory, rate, progress_tps, samples, launched):
+def per_second(plan, directory, rate, progress_tps, samples, launched, connecting):
     """Read pgbench's logs of a run.
 
-    Returns (latencies in µs, one row per second, TPS per second, start as epoch).  The start is
-    that of the first transaction.  With a sampled log the TPS come from pgbench's progress lines.
+    Returns (latencies in µs, one row per second, TPS per second, start as epoch), of the measured
+    seconds: the last ones until pgbench's time is over, which it counts from before it connects
+    (connecting: seconds of that).  With a sampled log the TPS come from pgbench's progress lines.
     """
     latencies, ends = measure.transactions(directory)
     start = launched
     if rate >= 1 and len(ends):
-        start = min(end - latency for latency, end in zip(latencies, ends)) / 1e6
+        start = min(end - latency for latency, end in zip(latencies, ends)) / 1e6 - connecting
+    start += LEAD
     groups = measure.seconds(latencies, ends, int(start * 1e6), plan.duration)
     if rate >= 1:
         tps = [len(group) for group in groups]
     else:
-        tps = [value for _, value in progress_tps][:plan.duration]
-        tps += [0.0] * (plan.duration - len(tps))
+        tps = [value for second, value in progress_tps if second > LEAD + 0.5][:plan.duration]
     rows = measure.second_rows(groups, tps)
     for name in ('write_bytes', 'writes', 'read_bytes', 'flushes', 'busy_ms'):
         values = sampler.per_second(samples, name, start, plan.duration)
         for row, value in zip(rows, values):
             row[f'device_{name}'] = value
-    return latencies, rows, tps, start
+    return [latency for group in groups for latency in group], rows, tps, start

@@ -1,6 +1,8 @@
 """Loads that run for some seconds: pgbench here, sysbench in its own file.
 
 A load has: initialise(server), warm_up(server, seconds, seed) -> TPS, and measure(...) -> Outcome.
+The sessions of measure() are new ones, with cold caches and page faults before them: its first
+figures.LEAD seconds are not measured.
 """
 
 import queue
@@ -24,7 +26,7 @@ class LoadError(Exception):
 @dataclass
 class Outcome:
     """What a load reports of its measured seconds."""
-    summary: dict           # transactions, failed, tps, latency_average_ms
+    summary: dict           # tps, latency_average_ms; transactions and failed ones of the whole run, LEAD included
     tps: list               # per second
     rows: list              # one dictionary per second, for seconds.csv
     latency: dict           # percentiles in ms
@@ -69,9 +71,11 @@ class Pgbench:
 
     def _read(self, text, progress_tps, directory, samples, launched):
         latencies, rows, tps, start = figures.per_second(self.plan, directory, self.rate,
-                                                         progress_tps, samples, launched)
+                                                         progress_tps, samples, launched, connecting(text))
         counters.compress(directory)
-        return Outcome(summary(text), tps, rows, statistics.latency(latencies) if latencies else {},
+        measured = {'tps': statistics.mean(tps) if tps else 0.0,
+                    'latency_average_ms': statistics.mean(latencies) / 1000 if latencies else 0.0}
+        return Outcome({**summary(text), **measured}, tps, rows, statistics.latency(latencies) if latencies else {},
                        statistics.histogram(latencies), start)
 
 
@@ -105,7 +109,7 @@ def sample_rate(plan, tps):
     """Share of transactions to log, so that a run stays below SAMPLES lines."""
     if plan.sample_rate:
         return plan.sample_rate
-    expected = max(tps, 1.0) * plan.duration
+    expected = max(tps, 1.0) * (figures.LEAD + plan.duration)
     return 1.0 if expected <= SAMPLES else round(SAMPLES / expected, 4)
 
 
@@ -114,7 +118,7 @@ def measure(server, plan, seed, directory, rate, progress):
 
     Returns (pgbench's report, per-second TPS of its progress lines).
     """
-    arguments = words(plan, plan.duration, seed) + [
+    arguments = words(plan, figures.LEAD + plan.duration, seed) + [
         '-l', f'--log-prefix={directory / "transactions"}']
     if rate < 1:
         arguments.append(f'--sampling-rate={rate}')
@@ -203,6 +207,12 @@ def client(command, pattern=None, progress=None):
     if process.returncode != 0:
         raise LoadError(f'{command[0]}: ' + '\n'.join((errors + output).splitlines()[-5:]))
     return output
+
+
+def connecting(report):
+    """Seconds that pgbench took to connect, from its report."""
+    found = re.search(r'^initial connection time = ([\d.]+) ms', report, re.MULTILINE)
+    return float(found[1]) / 1000 if found else 0.0
 
 
 def summary(report):

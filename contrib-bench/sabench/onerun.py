@@ -92,11 +92,12 @@ class Run:
         return self._record(checks, outcome.start, counters, drained, library, machine, found,
                             result, checkpoints=points, tps_per_second=outcome.tps,
                             histogram=outcome.histogram, replica=replica,
-                            extents_over_time=sampled.extents)
+                            extents_over_time=[[second - figures.LEAD, count] for second, count in sampled.extents
+                                               if second >= figures.LEAD])
 
     def _show(self, second, tps, _ms):
-        self.progress.say(f'{second:.0f}/{self.plan.duration} s · {tps:.0f} TPS',
-                          self.plan.estimates()[1] - self.plan.duration + second)
+        whole = figures.LEAD + self.plan.duration
+        self.progress.say(f'{second:.0f}/{whole} s · {tps:.0f} TPS', self.plan.estimates()[1] - whole + second)
 
     def _now(self, running):
         """Counters of server and device, and the processor time of the server."""

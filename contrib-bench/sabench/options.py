@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from . import fio, profiles, targets
+from . import figures, fio, profiles, targets
 from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
@@ -163,7 +163,7 @@ class Plan:
         drain = 0 if self.no_drain else 2 + self._drain_seconds()
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         more += copy / 2 + 8 if self.standby_mb_s else 0
-        return prepare, copy + 3 + self.warmup + self.duration + drain + more
+        return prepare, copy + 3 + self.warmup + figures.LEAD + self.duration + drain + more
 
     def _drain_seconds(self):
         """How long a limited disk takes for the pages left in memory: all of the data at worst, in runs of
@@ -262,7 +262,8 @@ def _add_load(parser):
     load.add_argument('--duration', type=int, metavar='S',
                       help='measured seconds per run (%(default)s)')
     load.add_argument('--warmup', type=int, metavar='S',
-                      help='seconds of load before it, not measured (%(default)s)')
+                      help=f'seconds of load before it, not measured; {figures.LEAD} more follow with the measured '
+                      'sessions (%(default)s)')
     load.add_argument('--seed', type=int, metavar='N',
                       help='random seed; round r uses N + r for all arms (%(default)s)')
     load.add_argument('--sample-rate', type=float, metavar='F',
@@ -490,7 +491,7 @@ def describe(plan):
         where = f'a new directory in {plan.directory}'
     else:
         where = f'{plan.filesystem} image of {plan.volume_mb()} MB on a loop device'
-    work = f'{plan.warmup} s warm-up and {plan.duration} s measured' if plan.is_load() else plan.work()
+    work = f'{plan.warmup} + {figures.LEAD} s warm-up and {plan.duration} s measured' if plan.is_load() else plan.work()
     lines = [f'load     {plan.load_title()}']
     if plan.has_server_settings():
         lines[0] += f', scale {plan.scale} ({plan.data_mb()} MB), {plan.clients} clients, {plan.jobs} threads'

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from . import measure, statistics
+from .figures import LEAD
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,9 @@ BUFFERED = ('Written to the device: during the run only. Stock leaves pages in t
             'reach it later.')
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
            'until then" and bytes per page.')
+WHOLE = (f'Counters (WAL, pages, device, processor time) and the transactions they are divided by are those of the '
+         f'measured seconds and the {LEAD} before them, in which the sessions are new; TPS and latencies are of the '
+         'measured ones.')
 SHARED = 'Device figures count whatever else used the device of that directory, too.'
 IMAGES = ('Images per transaction, and with them the ratios of WAL, depend on how often checkpoints come: every '
           '{timeout}, or whenever about half of max_wal_size ({size}) is filled; see "checkpoints begun".')
@@ -334,7 +338,7 @@ def notes(plan, summary, spread):
     if plan.task:
         result.append(TASK)
     elif plan.is_load():
-        result.append(IMAGES.format(timeout=plan.checkpoint_timeout, size=plan.max_wal_size))
+        result += [WHOLE, IMAGES.format(timeout=plan.checkpoint_timeout, size=plan.max_wal_size)]
     result += [f'{letter} {arm.title}: {arm.warning}.'
                for letter, arm in zip(letters(plan), plan.arm_list()) if arm.warning]
     if plan.is_load() and any(

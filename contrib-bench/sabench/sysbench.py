@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 
-from . import load, sampler, statistics
+from . import figures, load, sampler, statistics
 
 ROWS_PER_SCALE = 10_000     # of each table
 MB_PER_ROW = 2.6e-4         # with its two indexes
@@ -45,7 +45,8 @@ class Sysbench:
     def measure(self, server, seed, directory, _expected_tps, progress):
         """The measured run.  Returns a function that reads its report."""
         launched = time.time()
-        command = self._words(server, *self._run(self.plan.duration, seed))
+        command = self._words(server, f'--report-checkpoints={figures.LEAD}',
+                              *self._run(figures.LEAD + self.plan.duration, seed))
         (directory / 'sysbench.command').write_text(' '.join(command) + '\n')
         text = load.client(command, SECOND, progress)
         (directory / 'sysbench.out').write_text(text)
@@ -53,18 +54,24 @@ class Sysbench:
 
     def _read(self, text, samples, launched):
         tps, rows = seconds(text, self.plan.duration)
-        counts = buckets(text)
-        for row, values in zip(rows, zip(*(sampler.per_second(samples, name, launched,
-                                                              self.plan.duration)
+        whole, measured = reports(text)
+        counts, start = buckets(measured), launched + figures.LEAD
+        for row, values in zip(rows, zip(*(sampler.per_second(samples, name, start, self.plan.duration)
                                            for name in ('write_bytes', 'writes')))):
             row['device_write_bytes'], row['device_writes'] = values
-        return load.Outcome(summary(text), tps, rows, latency(counts, text), histogram(counts),
-                            launched)
+        return load.Outcome(whole, tps, rows, latency(counts, measured), histogram(counts), start)
+
+
+def reports(text):
+    """(summary of a measured run, the text of its last report: all since LEAD, when the counters began anew)."""
+    lead, mark, measured = text.rpartition('Latency histogram')
+    first, last = summary(lead), summary(measured)
+    return {**last, **{name: first[name] + last[name] for name in ('transactions', 'failed')}}, mark + measured
 
 
 def seconds(text, duration):
-    """sysbench's reports of single seconds -> (TPS of each, rows for seconds.csv)."""
-    found = {int(match[1]): match for match in map(SECOND.match, text.splitlines()) if match}
+    """sysbench's reports of single seconds after LEAD -> (TPS of each, rows for seconds.csv)."""
+    found = {int(match[1]) - figures.LEAD: match for match in map(SECOND.match, text.splitlines()) if match}
     tps = [float(found[second][2]) if second in found else 0.0
            for second in range(1, duration + 1)]
     if duration not in found and len(tps) > 1:      # the last report can be left out

@@ -78,9 +78,32 @@ class Pgbench(unittest.TestCase):
         self.assertIsNone(rows[1]['p99_ms'])
 
     def test_sample_rate(self):
-        plan = options.Plan(duration=1000)
+        plan = options.Plan(duration=998)       # and the 2 s before
         self.assertEqual(load.sample_rate(plan, 1500), 1.0)
         self.assertEqual(load.sample_rate(plan, 20000), 0.1)
+
+    def outcome(self, lines, rate=1.0, progress=(), duration=2):
+        with tempfile.TemporaryDirectory() as directory:
+            (pathlib.Path(directory) / 'transactions.7').write_text(''.join(lines))
+            found = load.Pgbench(options.Plan(duration=duration))
+            found.rate = rate
+            return found._read(REPORT, progress, pathlib.Path(directory), [], 1000.0)
+
+    def test_the_begin_is_not_measured(self):
+        """Four transactions in 2 slow seconds, then six in the first and two in the second measured one.  The first
+        began at 1000.0, 12.345 ms after pgbench's clock."""
+        lines = [f'0 1 {latency} 0 {second} {part}\n' for second, latency, parts in (
+            (1000, 500000, (500000, 999999)), (1001, 700000, (800000, 900000)),
+            (1001, 1000, (987656, 999999)), (1002, 1000, (1, 2, 3, 987654)), (1002, 3000, (987656,)),
+            (1003, 3000, (987654,)), (1003, 9000, (987656,))) for part in parts]
+        found = self.outcome(lines)
+        self.assertEqual((round(found.start, 6), found.tps), (1001.987655, [6, 2]))
+        self.assertEqual(found.summary, {'transactions': 61234, 'failed': 2, 'tps': 4.0, 'latency_average_ms': 1.5})
+        self.assertEqual(found.latency['max_ms'], 3.0)
+
+    def test_the_begin_is_not_measured_with_a_sampled_log_either(self):
+        found = self.outcome([], 0.5, [(1.0, 5.0), (2.0, 6.0), (3.0, 20.0), (4.0, 30.0), (5.0, 1.0)])
+        self.assertEqual((found.tps, found.summary['tps']), ([20.0, 30.0], 25.0))
 
 
 class Checkpoints(unittest.TestCase):
