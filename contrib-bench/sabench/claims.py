@@ -58,6 +58,21 @@ class Result:
     directory: object
 
 
+@dataclass
+class Unfinished:
+    """A comparison of a suite without a result; reason: why it failed, '' where it did not."""
+    name: str
+    plan: object
+    reason: str
+
+
+def unfinished(left):
+    """A line for each comparison that failed, and one with those that were not made."""
+    waiting = ', '.join(one.name for one in left if not one.reason)
+    return ([f'Failed: {one.name}: {" ".join(one.reason.split())}' for one in left if one.reason]
+            + ([f'Not finished: {waiting}.'] if waiting else []))
+
+
 def ours(plan):
     """Arms that run the product as it is."""
     return [arm for arm in plan.arm_list() if arm.library and not arm.warning]
@@ -109,23 +124,47 @@ def losses_text(results):
     return head, lines
 
 
-def targets(results):
-    """What was to be reached: [(verdict, comparison, target, ratio)], losses first; texts for a table."""
-    rows = []
+def targets(results, left=()):
+    """What was to be reached: [(verdict, comparison, target, ratio)], losses first; texts for a table.
+
+    left: Unfinished ones; the targets of those that failed have failed.
+    """
+    rows = [(judge.FAILED, '', one.name, _target_text(one.plan, target), '–')
+            for one in left if one.reason for target in one.plan.target_list()]
     for result in results:
-        titles = {arm.name: arm.title for arm in result.plan.arm_list()}
         for target in result.plan.target_list():
             ratio = report.compare(result.records, target.key, target.arm, target.base)
-            metric = report.METRICS[target.key]
-            rows.append((judge.verdict(target, ratio), result.name,
-                         f'{metric_name(metric)}: {titles[target.arm]} ÷ {titles[target.base]} '
-                         f'{"≥" if target.at_least else "≤"} {target.bound:g}', ratio_text(ratio)))
-    return sorted(rows, key=lambda row: judge.ORDER.index(row[0]))
+            rows.append((*_judged(result, target, ratio), result.name, _target_text(result.plan, target),
+                         ratio_text(ratio)))
+    rows.sort(key=lambda row: judge.ORDER.index(row[0]))
+    return [(verdict + mark, *texts) for verdict, mark, *texts in rows]
+
+
+def _judged(result, target, ratio):
+    """(verdict, mark behind it)"""
+    records = [record for record in result.records if record['arm'] in (target.arm, target.base)]
+    mark = ' (noisy)' if any(map(report.noisy, records)) else ''
+    if (target.key in report.BETWEEN_CHECKPOINTS and report.rounds_without_checkpoint(records)
+            and not result.plan.means_no_checkpoint()):
+        return judge.NOT_SHOWN, ' (no checkpoint)' + mark
+    return judge.verdict(target, ratio), mark
+
+
+def _target_text(plan, target):
+    titles = {arm.name: arm.title for arm in plan.arm_list()}
+    return (f'{metric_name(report.METRICS[target.key])}: {titles[target.arm]} ÷ {titles[target.base]} '
+            f'{"≥" if target.at_least else "≤"} {target.bound:g}')
+
+
+def target_lines(results, left=()):
+    """The same for a terminal."""
+    return [f'{verdict}: {name}: {target}: {ratio}' for verdict, name, target, ratio in targets(results, left)]
 
 
 TARGET_HEADS = ('', 'comparison', 'target', 'figure (interval)')
 TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached '
-               'where none of it is, and not shown otherwise.')
+               'where none of it is, and not shown otherwise. Nor are TPS, seconds and latencies judged by rounds without '
+               'a checkpoint in their measured seconds; "noisy": other programs were at work.')
 
 
 def ratio_text(ratio):

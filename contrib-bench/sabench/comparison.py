@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import signal
 
-from . import (fio, hugepages, library, load, measure, onerun, options, page, pictures, report, server, task, volume)
+from . import (claims, fio, hugepages, library, load, measure, onerun, options, page, pictures, report, server, task, volume)
 from .progress import Progress
 
 
@@ -161,7 +161,8 @@ class Comparison:
     def _report(self):
         result = page.load(self.results)
         picture = pictures.tps_over_time(result.plan, result.records, self.results)
-        print(report.write(result.plan, result.records, result.environment, self.results))
+        shown = report.write(result.plan, result.records, result.environment, self.results)
+        print('\n'.join([shown, *claims.target_lines([result])]))
         page.write([result], self.results / 'report.html', self.plan.load_title())
         print(f'\nreport   {self.results / "report.html"}')
         if picture:

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
 COPY_MB_PER_SECOND = 400    # for estimates of time only, as the next one
 TASK_SECONDS = 6
+DEFAULT_TIMEOUT = 300       # checkpoint_timeout of PostgreSQL, s
 SLICE_SECONDS = 0.4         # between two slices
 PAGES_PREPARE_SECONDS, PAGES_SECONDS = 25, 5        # of --driver pagerate and accept
 TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
@@ -100,6 +102,11 @@ class Plan:
     def is_load(self):
         """Whether runs are loads of some seconds, with TPS and checkpoints."""
         return not self.task and self.driver in ('pgbench', 'sysbench')
+
+    def means_no_checkpoint(self):
+        """Whether a load is meant to end before a checkpoint comes: not one whose checkpoints come often otherwise."""
+        timeout = seconds(self.checkpoint_timeout)
+        return timeout >= DEFAULT_TIMEOUT and timeout > self.warmup + figures.LEAD + self.duration
 
     def has_server_settings(self):
         """Whether the plan's scale and settings are in force, as with all but page writes alone."""
@@ -207,6 +214,14 @@ class Plan:
         return cls(**json.loads(path.read_text()))
 
 
+def seconds(text):
+    """"30s", "5min", "1h" -> s; a number alone is in s, as PostgreSQL reads checkpoint_timeout."""
+    found = re.fullmatch(r'(\d+(?:\.\d+)?) *(|s|min|h|d)', text.strip())
+    if not found:
+        raise PlanError(f'"{text}" is not a time such as 30s or 5min')
+    return float(found[1]) * {'': 1, 's': 1, 'min': 60, 'h': 3600, 'd': 86400}[found[2]]
+
+
 def megabytes(text):
     """"8GB", "512MB", "4G" -> MB."""
     units = {'K': 1 / 1024, 'M': 1, 'G': 1024, 'T': 1024 * 1024}
@@ -233,8 +248,8 @@ def _add_what(parser):
     what.add_argument('--rounds', type=int, metavar='N',
                       help='how often every arm runs (%(default)s)')
     what.add_argument('--target', action='append', metavar='TEXT',
-                      help='what the report is to judge, such as "tps smgr_atomic/stock >= 0.95": a figure of '
-                      'results.csv, two arms, and the least or the largest ratio; may be repeated')
+                      help='what the report is to judge, such as "tps smgr_atomic/stock >= 0.95": a figure by its '
+                      'column in results.csv, two arms, and the least or the largest ratio; may be repeated')
 
 
 def _add_load(parser):
@@ -436,6 +451,7 @@ def check(plan):
         if '=' not in setting:
             raise PlanError(f'--set {setting}: write NAME=VALUE')
     plan.volume_mb()
+    seconds(plan.checkpoint_timeout)
 
 
 def bindir(plan):

@@ -46,14 +46,14 @@ def load(directory):
 
 
 def write(results, target, title, unfinished=()):
-    """Write the report of some comparisons."""
-    first = results[0]
+    """Write the report of some comparisons; unfinished: claims.Unfinished ones of a suite."""
     parts = ['<!DOCTYPE html><html lang="en"><meta charset="utf-8">',
              '<meta name="viewport" content="width=device-width">',
              f'<title>{html.escape(title)}</title><style>{STYLE}</style>',
              f'<h1>{html.escape(title)}</h1>',
-             f'<p>{html.escape(report.conditions(first.plan, first.environment)[1])}</p>',
-             _noise(results), _unfinished(unfinished), _targets(results), _losses(results), _headlines(results),
+             *(f'<p>{html.escape(report.conditions(first.plan, first.environment)[1])}</p>' for first in results[:1]),
+             _noise(results), _list(claims.unfinished(unfinished), 'noisy'), _targets(results, unfinished),
+             *((_losses(results), _headlines(results)) if results else ()),
              *(_wear(result) for result in results), _baselines(results)]
     parts += [_comparison(result) for result in results]
     target.write_text('\n'.join(parts) + '</html>\n')
@@ -68,15 +68,11 @@ def _noise(results):
     return _list(lines, 'noisy') if lines else ''
 
 
-def _unfinished(names):
-    return f'<p class="noisy">Not finished: {html.escape(", ".join(names))}.</p>' if names else ''
-
-
-def _targets(results):
-    rows = claims.targets(results)
+def _targets(results, unfinished):
+    rows = claims.targets(results, unfinished)
     if not rows:
         return ''
-    kinds = {'reached': 'gain', 'not reached': 'loss'}
+    kinds = {'reached': 'gain', 'not reached': 'loss', 'failed': 'loss'}
     body = ''.join(f'<tr><td class="verdict {kinds.get(row[0], "")}">{row[0]}</td>'
                    + ''.join(f'<td class="words">{html.escape(cell)}</td>' for cell in row[1:]) + '</tr>'
                    for row in rows)

@@ -27,50 +27,46 @@ def replace(text, part, name='result'):
 def write(directory, file, parts):
     """Put these parts of the results in a directory (one comparison or a suite) into a Markdown file."""
     file = pathlib.Path(file)
-    results = _finished(pathlib.Path(directory))
+    results, unfinished = _read(pathlib.Path(directory))
     text = file.read_text()
     for name in parts.split(','):
         if name not in PARTS:
             raise options.PlanError(f'--readme-parts: there is no "{name}"; there are: {", ".join(PARTS)}')
-        part = PARTS[name](results, file)
+        part = PARTS[name](results, unfinished, file)
         if not part:
             raise options.PlanError(f'--readme-parts: nothing in {directory} is for "{name}"')
         text = replace(text, part, name)
     file.write_text(text)
 
 
-def _finished(directory):
-    """Results of all comparisons in a directory that are finished."""
-    if (directory / 'suite.json').exists():
-        from .suite import Suite, complete
-        suite = Suite.from_results(directory)
-        results = [page.load(directory / name) for name, plan in suite.plans.items()
-                   if complete(plan)]
-    else:
-        results = [page.load(directory)]
+def _read(directory):
+    """(results of all comparisons in a directory that are finished, those that are not)"""
+    from .suite import Suite
+    suite = (directory / 'suite.json').exists()
+    results, unfinished = Suite.from_results(directory).collect() if suite else ([page.load(directory)], [])
     if not results:
         raise options.PlanError(f'no comparison in {directory} is finished')
-    return results
+    return results, unfinished
 
 
-def _result_part(results, file):
+def _result_part(results, unfinished, file):
     picture = next((result for result in results if (result.directory / 'tps.svg').exists()), None)
     if picture:
         target = file.parent / 'doc' / 'tps.svg'
         target.parent.mkdir(exist_ok=True)
         shutil.copy(picture.directory / 'tps.svg', target)
-    return section(results, picture and 'doc/tps.svg', picture)
+    return section(results, unfinished, picture and 'doc/tps.svg', picture)
 
 
-def _wear_part(results, _file):
+def _wear_part(results, _unfinished, _file):
     """The table of bytes per page, with what it was measured on."""
     tables = [(result, _wear(result)) for result in results]
     return '\n\n'.join('\n\n'.join([' '.join(report.conditions(result.plan, result.environment)), *_noise([result]),
                                      f'`{result.plan.command()}`', table]) for result, table in tables if table)
 
 
-def _targets_part(results, _file):
-    table = _targets(results)
+def _targets_part(results, unfinished, _file):
+    table = _targets(results, unfinished)
     return table and '\n\n'.join([report.conditions(results[0].plan, results[0].environment)[1], *_noise(results),
                                    table])
 
@@ -78,11 +74,13 @@ def _targets_part(results, _file):
 PARTS = {'result': _result_part, 'wear': _wear_part, 'targets': _targets_part}
 
 
-def section(results, picture='', of=None):
+def section(results, unfinished=(), picture='', of=None):
     """Markdown: conditions, losses, headline table, figures of the first comparison, picture."""
+    head = [f'**{line}**' for line in claims.unfinished(unfinished)] + [_targets(results, unfinished)]
+    if not results:
+        return '\n\n'.join(part for part in head if part)
     first = results[0]
-    parts = [report.conditions(first.plan, first.environment)[1], *_noise(results), _targets(results),
-             _losses(results),
+    parts = [report.conditions(first.plan, first.environment)[1], *_noise(results), *head, _losses(results),
              '\n'.join(f'- {claims.named(results, result, line)}'
                        for result in results for line in claims.disk_share(result))]
     if len(results) > 1:
@@ -103,9 +101,9 @@ def _noise(results):
     return [f'**{line}**' for line in claims.noise(results)]
 
 
-def _targets(results):
+def _targets(results, unfinished):
     """A table of what was to be reached, losses first."""
-    rows = claims.targets(results)
+    rows = claims.targets(results, unfinished)
     if not rows:
         return ''
     head = [_row(claims.TARGET_HEADS), '|---' * len(claims.TARGET_HEADS) + '|']

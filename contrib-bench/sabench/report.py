@@ -98,6 +98,8 @@ SECTIONS = (
         Metric('lag_end_bytes', 'behind at the end, MB', 'less', 1, 1e6),
         Metric('catch_up_s', 'then until it has caught up, s', 'less', 1))),
 )
+BETWEEN_CHECKPOINTS = {metric.key for title, metrics in SECTIONS if title in ('Throughput', 'Latency, ms')
+                       for metric in metrics}       # better there than with a checkpoint under way
 METRICS = {metric.key: metric for _, metrics in SECTIONS for metric in metrics}
 
 LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; {claim}')
@@ -314,16 +316,21 @@ def markdown_table(plan, summary):
     return '\n'.join(result)
 
 
+def rounds_without_checkpoint(records):
+    """{arm: rounds of a load that had no checkpoint in their measured seconds}"""
+    without = {}
+    for record in records:
+        if record['tps_per_second'] and not record['checkpoints']:
+            without.setdefault(record['arm'], []).append(record['round'])
+    return without
+
+
 def without_checkpoint(records):
     """A sentence where rounds had no checkpoint in their measured seconds, else none."""
-    loads = [record for record in records if record['tps_per_second']]
-    without = {}
-    for record in loads:
-        if not record['checkpoints']:
-            without.setdefault(record['arm'], []).append(record['round'])
+    without = rounds_without_checkpoint(records)
     if not without:
         return []
-    if sum(map(len, without.values())) == len(loads):
+    if sum(map(len, without.values())) == sum(bool(record['tps_per_second']) for record in records):
         return [NO_CHECKPOINT.format(which='any run')]
     return [NO_CHECKPOINT.format(which='; '.join(
         f'{arm}: round{"s" * (len(rounds) > 1)} {", ".join(map(str, sorted(rounds)))}'

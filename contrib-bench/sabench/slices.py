@@ -76,14 +76,14 @@ class Slices(Comparison):
         result = load.slice_of(running, self.plan, seed)
         measure.wait_quiet(running)     # a session's time is the postmaster's once it is gone
         used = processes.cpu_seconds(running.process.pid) - before
-        return {'tps': result['tps'], 'transactions': result['transactions'],
+        return {**{name: result[name] for name in ('tps', 'transactions', 'failed')},
                 'cpu_us': used * 1e6 / max(result['transactions'], 1)}
 
 
 def figures(found, arm, first):
     """Figures of an arm in a round; "beside": medians of the ratios of neighbouring slices."""
     own, base = found[arm], found[first]
-    return {'transactions': sum(one['transactions'] for one in own), 'failed': 0,
+    return {**{name: sum(one[name] for one in own) for name in ('transactions', 'failed')},
             'tps': statistics.median([one['tps'] for one in own]),
             'server_cpu_us': statistics.median([one['cpu_us'] for one in own]),
             'tps_beside': statistics.median([one['tps'] / other['tps'] for one, other in zip(own, base)]),

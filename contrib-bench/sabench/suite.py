@@ -8,6 +8,10 @@ import time
 
 from . import claims, options, page, profiles, readme
 
+
+FAILED = 'failed.json'      # in the directory of a comparison: why it failed
+
+
 class Suite:
     """Names and plans of the comparisons, in their order."""
 
@@ -81,11 +85,13 @@ class Suite:
             print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left * slower)} left of all, '
                   f'{options.human_time(begun - started)} gone', flush=True)
             known, left = known + plan.total_seconds(), left - plan.total_seconds()
-            comparison = comparison_of(plan, f'{name} · ')
+            comparison, failure = comparison_of(plan, f'{name} · '), self.results / name / FAILED
             try:
                 comparison.run()
+                failure.unlink(missing_ok=True)
             except errors as error:
                 comparison.progress.note(f'bench: {name}: {error}')
+                failure.write_text(json.dumps({'error': str(error)}) + '\n')
                 failed.append(name)
             print(f'{name}: estimated {options.human_time(plan.total_seconds())}, took '
                   f'{options.human_time(time.monotonic() - begun)}')
@@ -95,18 +101,25 @@ class Suite:
         return 1 if failed else 0
 
     def report(self):
-        """Write the report of all finished comparisons; returns what the terminal shows."""
-        finished = [page.load(self.results / name) for name, plan in self.plans.items()
-                    if complete(plan)]
-        missing = [name for name, plan in self.plans.items() if not complete(plan)]
-        if not finished:
-            return 'no comparison is finished'
-        page.write(finished, self.results / 'report.html', self.title, missing)
-        (self.results / 'report.md').write_text(readme.section(finished) + '\n')
-        lines = [f'not finished: {name}' for name in missing]
-        lines += [f'{shown}: {name}: {target}: {ratio}' for shown, name, target, ratio in claims.targets(finished)]
+        """Write the report of all that there is; returns what the terminal shows."""
+        finished, unfinished = self.collect()
+        page.write(finished, self.results / 'report.html', self.title, unfinished)
+        (self.results / 'report.md').write_text(readme.section(finished, unfinished) + '\n')
+        lines = claims.unfinished(unfinished) + claims.target_lines(finished, unfinished)
         return '\n'.join([*lines, f'report   {self.results / "report.html"}',
                           f'results  {self.results}'])
+
+    def collect(self):
+        """(results of what is finished, what is not)"""
+        finished, unfinished = [], []
+        for name, plan in self.plans.items():
+            failure = self.results / name / FAILED
+            if complete(plan):
+                finished.append(page.load(self.results / name))
+            else:
+                reason = json.loads(failure.read_text())['error'] if failure.exists() else ''
+                unfinished.append(claims.Unfinished(name, plan, reason))
+        return finished, unfinished
 
 
 def complete(plan):

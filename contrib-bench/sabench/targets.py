@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from . import statistics
+from . import report, statistics
 
-PATTERN = re.compile(r'(\w+) +([\w-]+)/([\w-]+) +(>=|<=) +([\d.]+)')
-REACHED, NOT_SHOWN, NOT_REACHED = 'reached', 'not shown', 'not reached'
-ORDER = (NOT_REACHED, NOT_SHOWN, REACHED)      # losses first
+PATTERN = re.compile(r'(\w+) +([\w-]+)/([\w-]+) +(>=|<=) +(\d+(?:\.\d+)?)')
+REACHED, NOT_SHOWN, NOT_REACHED, FAILED = 'reached', 'not shown', 'not reached', 'failed'
+ORDER = (FAILED, NOT_REACHED, NOT_SHOWN, REACHED)      # losses first
 
 
 class TargetError(Exception):
@@ -30,6 +30,8 @@ def parse(text):
     if not found:
         raise TargetError(f'--target "{text}": write it as "tps smgr_atomic/stock >= 0.95"')
     key, arm, base, sign, bound = found.groups()
+    if key not in report.METRICS:
+        raise TargetError(f'--target "{text}": there is no figure "{key}"; there are: {", ".join(report.METRICS)}')
     return Target(text.strip(), key, arm, base, sign == '>=', float(bound))
 
 

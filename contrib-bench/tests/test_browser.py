@@ -6,7 +6,7 @@ import unittest
 
 from sabench import page
 from tests import browser
-from tests.test_page import every_kind
+from tests.test_page import UNFINISHED, every_kind
 
 # Texts whose contrast with what lies behind them is below 4.5, lines and bars below 2.5.
 FAINT = '''(() => {
@@ -50,7 +50,7 @@ class InBrowser(unittest.TestCase):
     def setUpClass(cls):
         cls.work = tempfile.TemporaryDirectory()
         cls.path = pathlib.Path(cls.work.name) / 'report.html'
-        page.write(every_kind(), cls.path, 'A title', ['not-finished'])
+        page.write(every_kind(), cls.path, 'A title', UNFINISHED)
         cls.browser = browser.Browser().__enter__()
         cls.browser.open(cls.path)
 

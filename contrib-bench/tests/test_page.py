@@ -1,7 +1,10 @@
 """The HTML report, claims, the part of a README, and suites."""
 
+import contextlib
+import io
 import pathlib
 import tempfile
+import types
 import unittest
 from html.parser import HTMLParser
 
@@ -11,8 +14,11 @@ ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'pr
                'memory_mb': 2048, 'filesystem': 'xfs'}
 
 
+POINT = {'from': 0.5, 'to': 2, 'begun': True, 'finished': True, 'buffers': 7, 'write_s': 1.4, 'sync_s': 0.1}
+
+
 def record(arm, number, **figures):
-    return {'arm': arm, 'round': number, 'tps_per_second': [100, 110, 90], 'checkpoints': [],
+    return {'arm': arm, 'round': number, 'tps_per_second': [100, 110, 90], 'checkpoints': [POINT],
             'histogram': {'100': 50, '130': 2}, 'extents_over_time': [[0, 1], [2, 9]], 'wal': None,
             'machine': {'background_cpu': 0, 'cpu_stolen_s': 0, 'cpu_used_s': 1},
             'figures': {'checkpoints_begun': 0, 'checkpoints_finished': 0, **figures}}
@@ -32,6 +38,8 @@ def result(driver='pgbench', **by_arm):
 SLOWER = result(stock={'tps': [100, 110, 105], 'wal_per_transaction': [9000] * 3},
                 unsafe={'tps': [120, 130, 125], 'wal_per_transaction': [500] * 3},
                 smgr_atomic={'tps': [90, 93, 92], 'wal_per_transaction': [500] * 3})
+UNFINISHED = [claims.Unfinished('failed-one', options.Plan(target=['tps smgr_atomic/stock >= 1']),
+                                'pgbench ended with <1>\nlast line'), claims.Unfinished('not-made', options.Plan(), '')]
 EQUAL = result(stock={'tps': [100, 110, 105]}, smgr_atomic={'tps': [101, 105, 106]})
 
 
@@ -185,7 +193,7 @@ class Page(unittest.TestCase):
     def test_report(self):
         with tempfile.TemporaryDirectory() as directory:
             path = pathlib.Path(directory) / 'report.html'
-            page.write([SLOWER, EQUAL], path, 'A title', ['not-finished'])
+            page.write([SLOWER, EQUAL], path, 'A title', UNFINISHED)
             text = path.read_text()
         balance = Balance()
         balance.feed(text)
@@ -193,7 +201,19 @@ class Page(unittest.TestCase):
         self.assertLess(text.index('loses'), text.index('At a glance'))
         self.assertIn('refused: EOPNOTSUPP', text)
         self.assertIn('x &lt;&amp;&gt;', text)
-        self.assertIn('not-finished', text)
+        self.assertIn('Not finished: not-made.', text)
+        self.assertIn('Failed: failed-one: pgbench ended with &lt;1&gt;', text)
+        self.assertIn('<td class="verdict loss">failed</td><td class="words">failed-one</td>', text)
+
+    def test_nothing_is_finished(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / 'report.html'
+            page.write([], path, 'A title', UNFINISHED)
+            text = path.read_text()
+        balance = Balance()
+        balance.feed(text)
+        self.assertEqual((balance.open, balance.wrong), ([], []))
+        self.assertIn('Failed: failed-one', text)
         self.assertNotRegex(text, '(src|href)=|<script|@import|url\\(')    # nothing from elsewhere
 
 
@@ -215,9 +235,15 @@ class Readme(unittest.TestCase):
         found.plan.profile, found.plan.target = 'wear', ['tps doublewrite/stock >= 1']
         for part, text in (('wear', '| smgr_atomic, page journal | – | – | 17,000 |'),
                            ('targets', '| **not reached** | a-comparison | TPS: smgr_atomic, page journal ÷ ')):
-            self.assertIn(text, readme.PARTS[part]([found], None))
+            self.assertIn(text, readme.PARTS[part]([found], [], None))
         for part in ('wear', 'targets'):
-            self.assertEqual(readme.PARTS[part]([EQUAL], None), '')
+            self.assertEqual(readme.PARTS[part]([EQUAL], [], None), '')
+
+    def test_what_failed_is_named(self):
+        for text in (readme.section([EQUAL], UNFINISHED), readme.section([], UNFINISHED)):
+            self.assertIn('**Failed: failed-one: pgbench ended with <1> last line**', text)
+            self.assertIn('| **failed** | failed-one | TPS: smgr_atomic ÷ stock, images on ≥ 1 | – |', text)
+            self.assertIn('**Not finished: not-made.**', text)
 
     def test_section(self):
         text = readme.section([SLOWER, EQUAL])
@@ -262,7 +288,27 @@ class Suites(unittest.TestCase):
             again = suite.Suite.from_results(directory)
             self.assertEqual(again.plans, todo.plans)
             self.assertFalse(any(map(suite.complete, again.plans.values())))
-            self.assertEqual(again.report(), 'no comparison is finished')
+            self.assertIn('Not finished: tpcb, bandwidth-bound.', again.report())
+
+    def test_a_failure_is_kept_until_it_is_made_good(self):
+        class Broken:
+            progress = types.SimpleNamespace(note=lambda _text: None)
+
+            def run(self):
+                raise OSError('no space')
+
+        with tempfile.TemporaryDirectory() as directory:
+            todo = suite.Suite.from_file('quick', directory, [], 'tpcb')
+            todo.save()
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(todo.run(lambda *_: Broken(), OSError), 1)
+            for name in ('report.html', 'report.md'):
+                self.assertIn('Failed: tpcb: no space', (pathlib.Path(directory) / name).read_text())
+            self.assertIn('failed: tpcb: TPS: ', todo.report())
+            Broken.run = lambda self: None
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(todo.run(lambda *_: Broken(), OSError), 0)
+            self.assertFalse((pathlib.Path(directory) / 'tpcb' / suite.FAILED).exists())
 
 
 if __name__ == '__main__':

@@ -26,7 +26,8 @@ class Verdicts(unittest.TestCase):
             self.assertEqual(targets.verdict(target, found), verdict, found)
 
     def test_nonsense(self):
-        for text in ('tps stock >= 1', 'tps a/b > 1', 'a/b >= 1'):
+        for text in ('tps stock >= 1', 'tps a/b > 1', 'a/b >= 1', 'tps stock/unsafe >= 1.2.3', 'tps stock/unsafe >= .',
+                     'second_mean stock/unsafe >= 1', 'latency_average_ms stock/unsafe <= 1', 'tpz stock/unsafe >= 1'):
             with self.assertRaises(targets.TargetError):
                 targets.parse(text)
             with self.assertRaises(options.PlanError):
@@ -47,6 +48,34 @@ class Judged(unittest.TestCase):
         self.assertEqual(rows[2][1:3], ('a-comparison', 'TPS: stock, images off ÷ stock, images on ≥ 1'))
         self.assertRegex(rows[2][3], r'^1\.15 \(1\.14–1\.15\)$')
 
+    def test_rounds_without_a_checkpoint_do_not_judge(self):
+        found = result(stock={'tps': [100] * 3, 'p99_ms': [9] * 3, 'wal_per_transaction': [9000] * 3},
+                       smgr_atomic={'tps': [200] * 3, 'p99_ms': [3] * 3, 'wal_per_transaction': [500] * 3})
+        found.plan.target = ['tps smgr_atomic/stock >= 1', 'p99_ms smgr_atomic/stock <= 1',
+                             'wal_per_transaction stock/smgr_atomic >= 14']
+        found.records[-1]['checkpoints'] = []
+        self.assertEqual([row[0] for row in claims.targets([found])],
+                         ['not shown (no checkpoint)', 'not shown (no checkpoint)', 'reached'])
+        self.assertEqual(claims.target_lines([found])[0],
+                         'not shown (no checkpoint): a-comparison: TPS: smgr_atomic ÷ stock, images on ≥ 1: 2.00 (2.00–2.00)')
+        for timeout, verdict in (('5min', 'reached'), ('1h', 'reached'), ('60', 'not shown (no checkpoint)')):
+            found.plan.checkpoint_timeout = timeout         # meant to have none, or not
+            self.assertEqual(claims.targets([found])[0][0], verdict, timeout)
+        found.plan.checkpoint_timeout, found.plan.duration = '5min', 600
+        self.assertEqual(claims.targets([found])[0][0], 'not shown (no checkpoint)')
+
+    def test_noisy_rounds_are_marked(self):
+        found = result(stock={'tps': [100] * 3}, smgr_atomic={'tps': [200] * 3}, unsafe={'tps': [300] * 3})
+        found.plan.target = ['tps smgr_atomic/stock >= 1', 'tps unsafe/stock >= 1']
+        next(one for one in found.records if one['arm'] == 'smgr_atomic')['machine'] = {
+            'background_cpu': 0.5, 'cpu_stolen_s': 0, 'cpu_used_s': 1}
+        self.assertEqual([row[0] for row in claims.targets([found])], ['reached (noisy)', 'reached'])
+
+    def test_times(self):
+        self.assertEqual([options.seconds(text) for text in ('30', '30s', '5min', '1h', '1 d')], [30, 30, 300, 3600, 86400])
+        with self.assertRaises(options.PlanError):
+            options.parse(['--checkpoint-timeout', '5 minutes'])
+
     def test_small_files_ask_for_figures_that_there_are(self):
         for name in profiles.names('suites'):
             parser = configparser.ConfigParser(interpolation=None, delimiters=('=',))
@@ -64,12 +93,14 @@ class Slices(unittest.TestCase):
     def test_neighbours_are_compared(self):
         """The machine slows down all the time; slice by slice the second arm is 1 % faster."""
         speeds = [100, 90, 80, 70, 60]
-        found = {'stock': [{'tps': tps, 'cpu_us': 1000 / tps, 'transactions': tps} for tps in speeds],
-                 'smgr_atomic': [{'tps': tps * 1.01, 'cpu_us': 1000 / tps, 'transactions': tps} for tps in speeds]}
+        found = {'stock': [{'tps': tps, 'cpu_us': 1000 / tps, 'transactions': tps, 'failed': 2} for tps in speeds],
+                 'smgr_atomic': [{'tps': tps * 1.01, 'cpu_us': 1000 / tps, 'transactions': tps, 'failed': 0}
+                                 for tps in speeds]}
         figures = slices.figures(found, 'smgr_atomic', 'stock')
         self.assertAlmostEqual(figures['tps_beside'], 1.01)
         self.assertAlmostEqual(figures['cpu_beside'], 1.0)
-        self.assertEqual(slices.figures(found, 'stock', 'stock')['tps_beside'], 1)
+        base = slices.figures(found, 'stock', 'stock')
+        self.assertEqual((base['tps_beside'], base['failed']), (1, 10))
 
 
 if __name__ == '__main__':
