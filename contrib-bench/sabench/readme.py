@@ -92,7 +92,7 @@ def section(results, unfinished=(), picture='', of=None):
               _figures(first)]
     if picture:
         parts += [f'![TPS over time{", " + of.name if len(results) > 1 else ""}]({picture})']
-    parts.append('Medians and, in parentheses, their bootstrap intervals over rounds. A ratio is claimed only '
+    parts.append('Medians and, in parentheses, their intervals over rounds. A ratio is claimed only '
                  'where its interval excludes 1.')
     return '\n\n'.join(part for part in parts if part)
 

@@ -103,10 +103,12 @@ BETWEEN_CHECKPOINTS = {metric.key for title, metrics in SECTIONS if title in ('T
 METRICS = {metric.key: metric for _, metrics in SECTIONS for metric in metrics}
 
 LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; {claim}')
-CLAIM = ('"~" marks one whose interval includes 1: no difference shown. Intervals are bootstrap '
-         'intervals of the median over rounds, those of per-second figures over rounds and blocks '
-         f'of {statistics.BLOCK} seconds; with {{rounds}} rounds one holds the true median in '
-         '{coverage:.0%} of cases. Those of ratios are the wider of that and the 95 % t interval of their logarithms.')
+CLAIM = ('"~" marks one whose interval includes 1: no difference shown. With {rounds} rounds the interval of a median holds '
+         'the true one in '
+         '{coverage:.1%} of cases. Those of ratios are the wider of that and, up to ten rounds, the 95 % t interval of '
+         'their logarithms; those of ratios of per-second figures also hold the bootstrap over rounds and blocks of '
+         f'{statistics.BLOCK} seconds. "?" marks one that not every round has (its base is 0, or one of them has no figure): '
+         'nothing is claimed.')
 NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
             'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
@@ -196,7 +198,7 @@ def value_text(entry, metric):
 def ratio_text(entry, metric):
     """"1.05x" where more is better, "17.0x less" or "1.20x more" where less is.
 
-    "~" in front: no difference shown; "?" in front: too few rounds.
+    "~" in front: no difference shown; "?" in front: too few rounds, or not all of them have a ratio.
     """
     ratio = entry and entry.get('ratio')
     if not ratio or not metric.better:
@@ -222,7 +224,8 @@ def claim_text(entry, metric):
         return ''
     shown = statistics.verdict(ratio)
     if shown == '':
-        return f'{_times(ratio["median"], metric)} (too few rounds to claim)'
+        why = 'not all rounds have it: no claim' if ratio.get('left_out') else 'too few rounds to claim'
+        return f'{_times(ratio["median"], metric)} ({why})'
     low, high = ratio['interval']
     if shown == 'none':
         return f'no difference shown ({factor(low)}–{factor(high)})'

@@ -1,7 +1,6 @@
 """Numbers of one run, and of all rounds of an arm.  Nothing here knows where they come from."""
 
 import collections
-import functools
 import math
 import random
 
@@ -80,37 +79,42 @@ def bucket_ms(bucket):
 
 # ---- intervals ---------------------------------------------------------------------------
 #
-# Percentile bootstrap of the median over rounds.  With five rounds or fewer it is the range of
-# the rounds, so it can be no surer than that: see coverage().  One round has no interval.
+# The interval of a median over rounds lies between two of the sorted values, as many places from both
+# ends as leave at least LEVEL: how surely it holds the true median, whatever the distribution, is a matter
+# of counting, see coverage().  With fewer than nine rounds it is their range.  One round has no interval.
 # Claims are made of ratios only, and three rounds on one side of 1 are no rarity by chance: theirs is
-# the wider of the bootstrap interval and the 95 % t interval of their logarithms.
+# the wider of that and the 95 % t interval of their logarithms.
 
 T95 = {3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}     # by rounds
 
-@functools.lru_cache(maxsize=None)
-def _samples(count):
-    """Draws of count indices with replacement, the same each time."""
-    source = random.Random(SEED + count)
-    return [source.choices(range(count), k=count) for _ in range(RESAMPLES)]
+
+def _held(rounds, place):
+    """How surely the true median lies between the values at this place (from 1) from both ends of sorted rounds."""
+    return 1 - 2 * sum(math.comb(rounds, below) for below in range(place)) * 0.5 ** rounds
+
+
+def _place(rounds):
+    """The innermost place that leaves LEVEL; 1 where none does."""
+    return max((place for place in range(2, rounds // 2 + 1) if _held(rounds, place) >= LEVEL), default=1)
+
+
+def coverage(rounds):
+    """How surely interval() of this many rounds holds the true median."""
+    return _held(rounds, _place(rounds)) if rounds > 1 else 0.0
 
 
 def interval(values):
-    """Bootstrap interval of the median: (low, high); None for fewer than two values."""
-    values = list(values)
-    if len(values) < 2:
+    """Interval of the median: (low, high); None for fewer than two values."""
+    ordered = sorted(values)
+    if len(ordered) < 2:
         return None
-    return _middle_part([median([values[index] for index in draw])
-                         for draw in _samples(len(values))])
+    place = _place(len(ordered))
+    return ordered[place - 1], ordered[-place]
 
 
 def _middle_part(estimates):
     ordered = sorted(estimates)
     return (percentile(ordered, (1 - LEVEL) / 2), percentile(ordered, (1 + LEVEL) / 2))
-
-
-def coverage(rounds):
-    """How surely the range of this many rounds holds the true median: 1 - 2 (1/2)^n."""
-    return min(LEVEL, 1 - 2 * 0.5 ** rounds) if rounds > 1 else 0.0
 
 
 def over_rounds(values):
@@ -125,17 +129,28 @@ def over_rounds(values):
 def ratio(values, base):
     """Ratios of two arms round by round, so that what changed between rounds cancels out.
 
-    Both are {round: value}.  Rounds that one lacks or whose base is 0 are left out.
+    Both are {round: value}.
     """
-    shared = [number for number in values if values[number] is not None and base.get(number)]
-    return _ratios_over_rounds([values[number] / base[number] for number in shared])
+    return _ratios_over_rounds([_quotient(values.get(number), base.get(number))
+                                for number in sorted({*values, *base})])
 
 
 def _ratios_over_rounds(ratios):
-    """over_rounds() with the interval that claims need."""
+    """over_rounds() with the interval that claims need; without one where a round has no ratio.
+
+    That may be the worst round: its base is 0.  Nor is there one where some ratios are 0 and others not: they
+    have no logarithms.
+    """
     entry = over_rounds(ratios)
+    if entry is None:
+        return None
     known = [value for value in ratios if value is not None]
-    if len(known) in T95 and min(known) > 0:
+    entry['left_out'] = len(ratios) - len(known)
+    if len(known) in T95 and min(known) == 0 < max(known):
+        entry['left_out'] += known.count(0)
+    if entry['left_out']:
+        entry['interval'] = None
+    elif len(known) in T95 and min(known) > 0:
         logs = [math.log(value) for value in known]
         half = T95[len(known)] * deviation(logs) / math.sqrt(len(logs))
         low, high = entry['interval']
@@ -147,12 +162,12 @@ def resampled(seconds, base, figure):
     """Ratio of a figure of per-second TPS, {round: list} of two arms, with an interval.
 
     Rounds are drawn, then in each of them blocks of seconds: neighbours are alike, and a
-    checkpoint takes several.  figure is a function of a list of seconds; rounds in which it is
-    None or the base's is 0 are left out.  The interval also holds what ratio() would say.
+    checkpoint takes several.  figure is a function of a list of seconds.  The interval also holds
+    what ratio() would say; as there, it is None where a round has no ratio.
     """
-    rounds = sorted(set(seconds) & set(base))
+    rounds = sorted({*seconds, *base})
     plain = _ratios_over_rounds([_quotient(figure(seconds[number]), figure(base[number]))
-                         for number in rounds])
+                                 if number in seconds and number in base else None for number in rounds])
     if plain is None or plain['interval'] is None:
         return plain
     source = random.Random(SEED)
@@ -161,8 +176,7 @@ def resampled(seconds, base, figure):
         ratios = [_quotient(figure(_blocks(source, seconds[number])),
                             figure(_blocks(source, base[number])))
                   for number in source.choices(rounds, k=len(rounds))]
-        known = [value for value in ratios if value is not None]
-        estimates += [median(known)] if known else []
+        estimates.append(median([math.inf if value is None else value for value in ratios]))
     low, high = _middle_part(estimates)
     plain['interval'] = (min(low, plain['interval'][0]), max(high, plain['interval'][1]))
     return plain
