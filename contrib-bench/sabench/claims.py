@@ -4,44 +4,43 @@ from dataclasses import dataclass
 
 from . import report, statistics, targets as judge
 
-# Where smgr_atomic can lose, and why.  {..} are figures of the arm.
+# Why smgr_atomic can lose where it does: whatever the method, and by the method in force.
+FULL = 'the pool fills up while a checkpoint writes'
 WHY = {
-    'tps': 'a page written directly is an operation of its own on the disk and, with XFS '
-           'copy-on-write, some 50 µs of processor time; the page cache merges neighbours and '
+    **dict.fromkeys(('second_cv', 'second_sd', 'second_min'), FULL),
+    'p50_ms': 'see TPS', 'p95_ms': 'see TPS',
+    **dict.fromkeys(('p99_ms', 'p999_ms'), 'sessions wait for room in the pool'),
+    'tps': 'a page written at once is an operation of its own on the disk; the page cache merges neighbours and '
            'writes later',
-    'second_cv': 'the pool fills up while a checkpoint writes',
-    'second_sd': 'the pool fills up while a checkpoint writes',
-    'second_min': 'the pool fills up while a checkpoint writes',
-    'p50_ms': 'see TPS', 'p95_ms': 'see TPS', 'p99_ms': 'sessions wait for room in the pool',
-    'p999_ms': 'sessions wait for room in the pool',
-    'server_cpu_us': 'the pool copies pages and the kernel\'s copy-on-write works in the writers',
-    'machine_cpu_us': 'XFS copy-on-write',
+    'server_cpu_us': 'the pool copies pages and its writers write each of them',
     'drained_bytes_per_transaction': 'the page cache merges several writes of one page before they '
-                                     'reach the disk; direct writes reach it each time',
-    'data_bytes_per_page': 'XFS writes its log for each copy-on-write',
-    'read_after_mb_s': 'copy-on-write leaves the file in {extents_after} extents',
+                                     'reach the disk; what is written at once reaches it each time',
     'ready_s': 'see redo', 'redo_us': 'see redo',
     'redo_s': 'redo reads pages from disk that full-page images would have brought '
               '(recovery_prefetch reads ahead)',
-    'tps_beside': 'what the library adds to each read and write of a page',
-    'cpu_beside': 'what the library adds to each read and write of a page',
-    'accept_us': 'the page is copied into a slot, looked up and locked, and a writer may be woken',
-    'accept_cpu_beside': 'the page is copied into a slot, looked up and locked, and a writer may be woken',
+    **dict.fromkeys(('tps_beside', 'cpu_beside'), 'what the library adds to each read and write of a page'),
+    **dict.fromkeys(('accept_us', 'accept_beside', 'accept_cpu_beside'),
+                    'the page is copied into a slot, looked up and locked, and a writer may be woken'),
     'pages_per_s': 'handing over between processes, and making all durable at the end',
     'page_own_cpu_us': 'the pool copies pages and looks them up',
-    'task_s': 'pages leave at the pace of copy-on-write; in stock they wait in the page cache',
-    'task_durable_s': 'pages leave at the pace of copy-on-write',
-    'task_pages_per_s': 'copy-on-write limits the pages per second; stock\'s go to the page cache first',
+    **dict.fromkeys(('task_s', 'task_durable_s', 'task_pages_per_s'),
+                    'pages leave one by one; in stock they wait in the page cache'),
 }
-# The same for an arm with the page journal.
-WHY_JOURNAL = {
-    **{key: 'each page is written twice, to the journal and then in place' for key in (
-        'tps', 'second_cv', 'second_sd', 'second_min', 'task_s', 'task_durable_s', 'task_pages_per_s',
-        'drained_bytes_per_transaction', 'data_bytes_per_page', 'bytes_per_page')},
-    'machine_cpu_us': 'each page is written twice',
-    'server_cpu_us': 'the pool copies pages and the writers fill the journal',
-    'read_after_mb_s': 'not copy-on-write: {extents_after} extents; look at the noise of this figure',
-    'ready_s': 'the journal is read, and torn pages are repaired, before redo',
+WHY_METHOD = {
+    'copy-on-write': {
+        'tps': "XFS copy-on-write takes some 50 µs of processor time for each page; the page cache merges neighbours "
+               'and writes later',
+        'server_cpu_us': "the pool copies pages and the kernel's copy-on-write works in the writers",
+        'machine_cpu_us': 'XFS copy-on-write',
+        'data_bytes_per_page': 'XFS writes its log for each copy-on-write',
+        'read_after_mb_s': 'copy-on-write leaves the file in many extents',
+        **dict.fromkeys(('task_s', 'task_durable_s', 'task_pages_per_s'), 'pages leave at the pace of copy-on-write')},
+    'page journal': {
+        **dict.fromkeys(('tps', *(key for key in WHY if key.startswith('task_')), 'drained_bytes_per_transaction',
+                         'data_bytes_per_page', 'bytes_per_page', 'machine_cpu_us'),
+                        'each page is written twice, to the journal and then in place'),
+        'server_cpu_us': 'the pool copies pages and the writers fill the journal',
+        'ready_s': 'the journal is read, and torn pages are repaired, before redo'},
 }
 SMALLEST = 0.01             # a difference below this is not worth a line
 
@@ -85,17 +84,18 @@ def unsafe(plan):
 
 
 def losses(result):
-    """Sentences about what smgr_atomic does worse than the first arm, its interval beyond 1."""
+    """Sentences about what smgr_atomic does worse than the first arm, its interval beyond 1.
+
+    Every figure with a direction; the reason where one is known for the method in force.
+    """
     found = []
     for arm in ours(result.plan):
-        reasons = {**WHY, **(WHY_JOURNAL if arm.method == 'page journal' else {})}
-        for key, reason in reasons.items():
-            entry, metric = result.summary[arm.name].get(key), report.METRICS[key]
+        reasons = {**WHY, **WHY_METHOD.get(arm.method, {})}
+        for key, metric in report.METRICS.items():
+            entry = result.summary[arm.name].get(key)
             if entry and lost(entry, metric):
-                figures = {name: f'{value["median"]:,.0f}'
-                           for name, value in result.summary[arm.name].items() if value}
-                found.append(f'{arm.title}: {metric_name(metric)} '
-                             f'{report.claim_text(entry, metric)}: {reason.format_map(figures)}')
+                found.append(f'{arm.title}: {metric_name(metric)} {report.claim_text(entry, metric)}'
+                             + (f': {reasons[key]}' if key in reasons else ''))
     return found
 
 
@@ -115,7 +115,7 @@ def losses_text(results):
     few = [result.name for result in results
            if result.plan.rounds < statistics.ROUNDS_TO_CLAIM]
     if lines:
-        head = 'With its interval, and the likely reason:'
+        head = 'Against the first arm of each comparison, with the interval and, where one is known, the likely reason:'
     elif len(few) == len(results):
         head = (f'Fewer than {statistics.ROUNDS_TO_CLAIM} rounds can show nothing, neither losses nor '
                 'gains.')

@@ -89,20 +89,20 @@ def _losses(results):
 
 def _headlines(results):
     """Two tables: loads and timed statements."""
-    parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison '
-             '(stock with full-page images unless said otherwise), round by round, with the interval '
-             'of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
+    parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison, round by round, '
+             'with the interval of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
              'against stock with images off.</p>']
     for tasks, keys in ((False, claims.HEADLINE), (True, claims.TASK_HEADLINE)):
         chosen = [result for result in results if bool(result.plan.task) == tasks]
         if not chosen:
             continue
-        titles = ['comparison', 'disk', 'arm', *(title for _, title in keys), 'of the unsafe bound']
+        titles = ['comparison', 'arm', 'against', 'disk', *(title for _, title in keys), 'of the unsafe bound']
         parts.append('<div class="wide"><table><tr>' + ''.join(f'<th>{title}</th>' for title in titles)
                      + '</tr>')
         for result in chosen:
             for arm, cells, near in claims.headline(result):
-                words = [(result.name, ''), (result.plan.disk().title, ''), (arm.title, ''), *cells, near]
+                words = [*((word, '') for word in (result.name, arm.title, result.plan.arm_list()[0].title,
+                                                   result.plan.disk().title)), *cells, near]
                 parts.append('<tr>' + ''.join(f'<td class="{kind}">{html.escape(word)}</td>'
                                               for word, kind in words) + '</tr>')
         parts.append('</table></div>')

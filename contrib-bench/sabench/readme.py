@@ -133,11 +133,11 @@ def _row(cells):
 def _headlines(results, tasks):
     """One line for each comparison and arm of ours."""
     keys = claims.TASK_HEADLINE if tasks else claims.HEADLINE
-    lines = [_row([result.name, result.plan.disk().title, arm.title,
+    lines = [_row([result.name, arm.title, result.plan.arm_list()[0].title, result.plan.disk().title,
                   *(text for text, _ in [*cells, near])])
              for result in results if bool(result.plan.task) == tasks
              for arm, cells, near in claims.headline(result)]
-    head = ['against stock', 'disk', 'arm', *(title for _, title in keys), 'of the unsafe bound']
+    head = ['comparison', 'arm', 'against', 'disk', *(title for _, title in keys), 'of the unsafe bound']
     return '\n'.join([_row(head), '|---' * len(head) + '|', *lines]) if lines else ''
 
 

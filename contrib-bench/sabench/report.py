@@ -371,10 +371,10 @@ def conditions(plan, environment):
                 f'{plan.work()}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, '
                 f'shared_buffers {plan.shared_buffers}' + plan.more_settings())
     return [
-        f'{what}; disk: {disk.title}' + ('; WAL on another volume.' if plan.wal_volume else '.'),
+        f'{what}; {" ".join(environment["filesystem"].split())}; disk: {disk.title}'
+        + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
-        f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB; '
-        f'{" ".join(environment["filesystem"].split())}.']
+        f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB.']
 
 
 # ---- files -------------------------------------------------------------------------------
