@@ -186,8 +186,11 @@ def disk_share(result):
     """For timed checkpoints: pages per second beside what the same disk does by itself."""
     best = {job['kind']: job for job in sorted(result.fio, key=lambda job: job.get('iops', 0))}
     lines = []
-    for arm in ours(result.plan) if result.plan.task and 'checkpoint' in result.plan.task else []:
-        pages = result.summary[arm.name]['task_pages_per_s']['median']
+    for arm in ours(result.plan):
+        entry = result.summary[arm.name].get('task_pages_per_s')
+        if not entry:
+            continue
+        pages = entry['median']
         lines += _file_share(result, arm)
         for kind in ('atomic', 'direct'):
             if best.get(kind, {}).get('iops'):
@@ -231,9 +234,9 @@ def against(result, key, arm, base):
 
 HEADLINE = (('wal_per_transaction', 'WAL per transaction'), ('tps', 'TPS'),
             ('second_cv', 'variation of TPS'), ('second_min', 'slowest second'),
-            ('p99_ms', 'p99 latency'), ('bytes_per_page', 'bytes to the device per page'))
+            ('p99_ms', 'p99 latency'), ('drained_bytes_per_transaction', 'bytes to the device until all is on disk'))
 TASK_HEADLINE = (('task_s', 'statement'), ('task_durable_s', 'until on disk'),
-                 ('wal_bytes', 'WAL'), ('bytes_per_page', 'bytes to the device per page'))
+                 ('wal_bytes', 'WAL'), ('drained_bytes_per_transaction', 'bytes to the device until all is on disk'))
 
 WEAR = (('wal_bytes_per_page', 'WAL'), ('data_bytes_per_page', 'all else'), ('bytes_per_page', 'together'))
 WEAR_NOTE = ('Bytes written to the block device until all was on disk, WAL included, for each page the server '

@@ -27,28 +27,24 @@ def of_run(plan, summary, latency, tps, counters, points, drained, library):
         'images_per_transaction': counters['wal_fpi'] / number})
     result.update(_checkpoints(points) if tps else {})
     result.update(_pages(points, counters, drained, library))
-    result.update(_device(plan, number, counters, drained))
-    result.update(_amplification(result, drained))
+    result.update(_device(number, counters, drained))
+    result.update(_amplification(result, drained) if plan.counts_pages() else {})
     return result
 
 
-PAGE = 8192
+BUFFERS = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')
 
 
 def _amplification(result, drained):
-    """Bytes that reached the device for each byte of a page the server wrote, WAL left out and
-    included; only where all was on disk when they were counted."""
-    names = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')
-    pages = sum(result[name] or 0 for name in names)
+    """Bytes that reached the device for each page the server wrote, WAL left out and included; only where
+    all was on disk when they were counted."""
+    pages = sum(result[name] or 0 for name in BUFFERS)
     written = drained.get('device_write_bytes') if drained else None
     if not pages or written is None:
-        return {'bytes_per_page': None, 'data_bytes_per_page': None, 'wal_bytes_per_page': None,
-                'pages_per_transaction': pages / max(result['transactions'], 1)}
+        return dict.fromkeys(('bytes_per_page', 'data_bytes_per_page', 'wal_bytes_per_page'))
     return {'bytes_per_page': written / pages,
             'data_bytes_per_page': max(written - drained['wal_lsn'], 0) / pages,
-            'wal_bytes_per_page': drained['wal_lsn'] / pages,
-            'pages_per_transaction': pages / max(result['transactions'], 1),
-            'drained_wal_per_transaction': drained['wal_lsn'] / max(result['transactions'], 1)}
+            'wal_bytes_per_page': drained['wal_lsn'] / pages}
 
 
 def processor(counters, machine, transactions):
@@ -81,7 +77,8 @@ def recovery(found):
     return {'ready_s': found['ready_s'], 'redo_s': found['redo_s'],
             'redo_bytes': found['redo_bytes'],
             'redo_us': found['redo_s'] * 1e6 / done if done else None,
-            'end_checkpoint_s': found['end_checkpoint_s'], 'repair_s': found.get('repair_s'), 'repaired_pages': found.get('repaired_pages')}
+            'end_checkpoint_s': found['end_checkpoint_s'], 'repair_s': found.get('repair_s'),
+            'repaired_pages': found.get('repaired_pages')}
 
 
 def replica(found):
@@ -94,11 +91,10 @@ def replica(found):
 def _pages(points, counters, drained, library):
     """Who wrote pages.  A checkpointer in a hurry hands in its counters only when it is done:
     without a drain they may be missing, and are None then."""
-    names = ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend')
-    result = {name: (drained or counters)[name] for name in names}
+    result = {name: (drained or counters)[name] for name in BUFFERS}
     unfinished = any(not point['finished'] for point in points)
     if drained is None and unfinished and counters['buffers_checkpoint'] == 0:
-        result = dict.fromkeys(names)
+        result = dict.fromkeys(BUFFERS)
     pages = library['pages'] if library else None
     result['library_pages'] = pages
     result['library_pooled'] = library['accepted'] if library else None
@@ -116,17 +112,16 @@ def _checkpoints(points):
             'checkpoint_sync_s': sum(point.get('sync_s', 0) for point in points)}
 
 
-def _device(plan, number, counters, drained):
+def _device(number, counters, drained):
     names = ('device_write_bytes', 'device_writes', 'device_read_bytes', 'device_reads')
     result = {name: counters.get(name) for name in names}
     written = counters.get('device_write_bytes')
     result['device_bytes_per_transaction'] = None if written is None else written / number
-    flushes, ms = counters.get('device_flushes'), counters.get('device_busy_ms')
-    result['device_flushes'] = flushes
-    result['device_busy_share'] = None if ms is None else ms / 1000 / plan.duration
+    result['device_flushes'] = counters.get('device_flushes')
     result['drain_s'] = result['drained_bytes_per_transaction'] = None
     if drained is not None:
         result['drain_s'] = drained['seconds']
+        result['drained_wal_per_transaction'] = drained['wal_lsn'] / number
         if written is not None:
             result['drained_bytes_per_transaction'] = drained['device_write_bytes'] / number
     return result

@@ -61,7 +61,7 @@ def measure(place, disk, seconds, say):
     try:
         target = work / 'pages'
         _prepare(target)
-        own = None if knows_atomic(_run('fio', '--version').stdout) else _build(work)
+        own = None if knows_atomic(_run('fio', '--version').stdout) else build_atomicwrite(work)
         place.limit(disk)
         result = []
         for job in JOBS:
@@ -81,7 +81,7 @@ def beside(path, place, disk, seconds):
     """
     work = pathlib.Path(tempfile.mkdtemp(prefix='fio-'))
     try:
-        own = None if knows_atomic(_run('fio', '--version').stdout) else _build(work)
+        own = None if knows_atomic(_run('fio', '--version').stdout) else build_atomicwrite(work)
         size = path.stat().st_size >> 20
         place.limit(disk)
         found = {}
@@ -105,8 +105,8 @@ def _prepare(target):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _build(work):
-    """Compile our own program for atomic writes; None where that is not possible."""
+def build_atomicwrite(work):
+    """Compile our own program for atomic writes; returns its path."""
     program = work / 'atomicwrite'
     done = _run('cc', '-std=gnu11', '-O2', '-Wall', '-o', program,
                 profiles.HOME / 'atomicwrite' / 'atomicwrite.c', '-luring')

@@ -1,7 +1,6 @@
 """One arm in one round, from its fresh files to its record."""
 
 import csv
-import functools
 import json
 import pathlib
 import shutil
@@ -78,7 +77,7 @@ class Run:
         machine = measure.difference(machine, measure.busy())
         machine['others_cpu_s'] = processes.grown(others, processes.others())
         replica = follower.catch_up()
-        found = self._look_at_wal(running, before['wal_lsn'], after['wal_lsn'])
+        found = self._look_at_wal(running, self.data / 'pg_wal', before['wal_lsn'], after['wal_lsn'])
         drained = None if plan.no_drain else self._drain(running, before)
         outcome = read(sampled.samples)
         _write_csv(self.directory / 'seconds.csv', outcome.rows)
@@ -120,26 +119,25 @@ class Run:
         checks = self._begin(running)
         self.place.limit(plan.disk())
         machine, others, start = measure.busy(), processes.others(), time.time()
-        used = processes.cpu_seconds(running.process.pid)
-        library = measure.library_stats(running) if self.arm.library else None
-        repeats = []
+        kept, repeats = (self.data / 'pg_wal').resolve().parent / 'wal-kept', []
+        shutil.rmtree(kept, ignore_errors=True)
         for count in range(plan.repeat):
             self.progress.say(f'{plan.task}, {count + 1} of {plan.repeat}')
-            look = self._look_at_wal if count == plan.repeat - 1 else lambda *_: None
-            repeats.append(task.once(running, plan, self.device, self.place,
-                                     functools.partial(look, running)))
+            repeats.append(task.once(running, plan, self.device, self.place, self.arm.library,
+                                     kept if count == plan.repeat - 1 else None))
         self.place.unlimit()
         machine = measure.difference(machine, measure.busy())
         machine['others_cpu_s'] = processes.grown(others, processes.others())
-        counters, drained = task.total(repeats, 'counters'), task.total(repeats, 'drained')
+        drained = task.total(repeats, 'drained')
         drained['seconds'] = sum(one['durable_seconds'] - one['seconds'] for one in repeats)
-        counters['server_cpu_s'] = processes.cpu_seconds(running.process.pid) - used
-        library = self._library(running, library, drained)
-        summary = task.summary(repeats)
-        found = repeats[-1].pop('wal')
+        measure.check_arm(running, self.arm)
+        library = task.total(repeats, 'library') if self.arm.library else None
+        summary = task.summary(repeats, plan.times_checkpoint())
+        found = self._look_at_wal(running, kept, repeats[-1]['wal_from'], repeats[-1]['wal_to'])
+        shutil.rmtree(kept)
         result = figures.of_run(plan, summary, {}, [], drained, [], drained, library)
         result.update(figures.archive(result, found))
-        return self._record(checks, start, counters, drained, library, machine, found, result,
+        return self._record(checks, start, drained, drained, library, machine, found, result,
                             checkpoints=[], tps_per_second=[], histogram={}, repeats=repeats)
 
     def _fio_beside(self, result):
@@ -150,7 +148,8 @@ class Run:
             found = fio.beside(extents.largest(self.data, 1)[0], self.place, plan.disk(), plan.file_fio_seconds)
             for kind, name in (('direct', 'task_fio_share'), ('atomic', 'task_atomic_share')):
                 rate = found[f'file_fio_{kind}']
-                found[name] = result['task_pages_per_s'] / rate if rate else None
+                pages = result.get('task_pages_per_s')
+                found[name] = pages / rate if pages and rate else None
         return found
 
     # ---- afterwards ----
@@ -166,11 +165,11 @@ class Run:
         measure.check_arm(running, self.arm)
         return measure.library_work(before, measure.library_stats(running), counters)
 
-    def _look_at_wal(self, running, start, end):
+    def _look_at_wal(self, running, directory, start, end):
         self.progress.say('looking at the WAL')
         size = int(running.row("SELECT setting FROM pg_settings "
                                "WHERE name = 'wal_segment_size'")['setting'])
-        return wal.look(self.programs, self.data / 'pg_wal', start, end, size)
+        return wal.look(self.programs, directory, start, end, size)
 
     def _crash(self, running):
         plan = self.plan

@@ -108,6 +108,18 @@ class Plan:
         timeout = seconds(self.checkpoint_timeout)
         return timeout >= DEFAULT_TIMEOUT and timeout > self.warmup + figures.LEAD + self.duration
 
+    def times_checkpoint(self):
+        """Whether the task is a CHECKPOINT and nothing else."""
+        return bool(self.task) and re.sub('--.*', '', self.sql('task').read_text()).strip().upper() == 'CHECKPOINT;'
+
+    def counts_pages(self):
+        """Whether the server's counters know of every page that is written, so that a figure per page is one.
+
+        They miss writes past shared buffers, as of CREATE INDEX, and in 15 count the making of a page and its
+        writing.
+        """
+        return self.profile == 'wear' or self.times_checkpoint()
+
     def has_server_settings(self):
         """Whether the plan's scale and settings are in force, as with all but page writes alone."""
         return not DRIVERS[self.driver]

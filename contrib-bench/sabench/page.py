@@ -239,17 +239,14 @@ def _write_bars(result):
     def parts(arm):
         whole = _median(result, arm, 'drained_bytes_per_transaction')
         log = min(_median(result, arm, 'drained_wal_per_transaction'), whole)
-        pages = min(_median(result, arm, 'pages_per_transaction') * 8192, whole - log)
-        return [(log, 'WAL'), (pages, 'pages'), (whole - log - pages, 'the rest')]
+        return [(log, 'WAL'), (whole - log, 'all else')]
 
     unit = 'bytes to the device per ' + ('repetition' if result.plan.task else 'transaction')
     chart = _bars(result, 'drained_bytes_per_transaction', parts, unit, 'bytes to the device')
     if not chart:
         return ''
     return ('<h3>Bytes written to the device, until all was on disk</h3>'
-            + svg.explain(['WAL', 'pages the server wrote', 'the rest (filesystem, partly filled WAL)'])
-            + chart + '<p class="note">Pages the page cache merged before they reached the disk make '
-            'the middle part smaller than the server\'s page writes.</p>')
+            + svg.explain(['WAL', 'all else (pages, filesystem, partly filled WAL)']) + chart)
 
 
 def _images(result):

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from . import measure, pageserver, processes, profiles, volume
+from . import fio, measure, pageserver, processes, profiles, volume
 
 DECLARE = '''CREATE FUNCTION writecost_rate(regclass, integer, integer, OUT seconds float8,
   OUT machine_cpu_s float8, OUT prepare_cpu_s float8)
@@ -54,16 +54,6 @@ class Pool:
         return self.pages, found['seconds'], used, found['machine_cpu_s']
 
 
-def compile_atomicwrite(work):
-    program = work / 'atomicwrite'
-    done = subprocess.run(['cc', '-std=gnu11', '-O2', '-Wall', '-o', str(program),
-                           str(profiles.HOME / 'atomicwrite' / 'atomicwrite.c'), '-luring'],
-                          text=True, capture_output=True)
-    if done.returncode != 0:
-        raise PageRateError(f'atomicwrite does not compile: {done.stderr.strip()}')
-    return program
-
-
 def written_file(path, pages, hint):
     """A file that is written throughout, with the copy-on-write hint the library gives its files."""
     path.touch()
@@ -93,7 +83,7 @@ def pool(key, name, mode, given, programs, place, work, module, stack):
 def ways(given, programs, place, work, stack):
     """Everything that takes part, ready to write."""
     xfs = given.fs == 'xfs'
-    program, module = compile_atomicwrite(work), pageserver.build(programs, work)
+    program, module = fio.build_atomicwrite(work), pageserver.build(programs, work)
     file = written_file(place.path / 'plain', given.file_pages, False)
     found = [Kernel('kernel-plain', f'plain, depth {given.depth}', program, file, given, True)]
     if xfs:

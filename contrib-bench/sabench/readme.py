@@ -11,8 +11,9 @@ import shutil
 from . import claims, options, page, report
 
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'
-ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms', 'bytes_per_page')
-TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes', 'bytes_per_page')
+ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms',
+        'drained_bytes_per_transaction')
+TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes', 'drained_bytes_per_transaction', 'bytes_per_page')
 
 
 def replace(text, part, name='result'):

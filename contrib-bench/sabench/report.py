@@ -76,7 +76,7 @@ SECTIONS = (
         Metric('device_bytes_per_transaction', 'bytes per transaction', 'less'),
         Metric('device_read_bytes', 'read, MB', '', 1, 1e6),
         Metric('drain_s', 'then until all is on disk, s', '', 1),
-        Metric('drained_bytes_per_transaction', 'bytes per transaction until then', 'less'),
+        Metric('drained_bytes_per_transaction', 'bytes per transaction until all is on disk', 'less'),
         Metric('bytes_per_page', 'bytes per page written', 'less'),
         Metric('wal_bytes_per_page', 'WAL per page written', 'less'),
         Metric('data_bytes_per_page', 'bytes per page written, without WAL', 'less'))),
@@ -118,8 +118,8 @@ UNFINISHED = ('A checkpoint that had not finished when a run ended counts its wr
               'and no syncing.')
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
-DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction '
-           'until then" and bytes per page.')
+DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction until all is on disk" '
+           'and bytes per page.')
 WHOLE = (f'Counters (WAL, pages, device, processor time) and the transactions they are divided by are those of the '
          f'measured seconds and the {LEAD} before them, in which the sessions are new; TPS and latencies are of the '
          'measured ones.')

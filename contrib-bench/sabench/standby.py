@@ -78,9 +78,8 @@ class Follower:
 
     def _lag(self):
         rows = self.primary.rows(
-            'SELECT state, pg_current_wal_insert_lsn() - replay_lsn AS bytes, '
-            'pg_current_wal_insert_lsn() - sent_lsn AS unsent FROM pg_stat_replication')
-        return rows[0] if rows else {'state': 'none', 'bytes': None, 'unsent': None}
+            'SELECT state, pg_current_wal_insert_lsn() - replay_lsn AS bytes FROM pg_stat_replication')
+        return rows[0] if rows else {'state': 'none', 'bytes': None}
 
     def _wait(self, done, seconds, what):
         limit = time.monotonic() + seconds

@@ -6,7 +6,8 @@ its work is on disk.  Counters run from the statement to the end of that.
 
 import time
 
-from . import measure, statistics, volume
+from . import measure, statistics, volume, wal
+from .figures import BUFFERS
 
 
 def initialise(server, plan):
@@ -15,33 +16,39 @@ def initialise(server, plan):
     server.run('VACUUM (FREEZE, ANALYZE);')
 
 
-def once(server, plan, device, place, look):
-    """One repetition: {seconds, durable_seconds, counters, drained, wal}.
+def once(server, plan, device, place, library, kept):
+    """One repetition: {seconds, durable_seconds, drained, library, wal_from, wal_to}.
 
-    look(from, to) looks at the statement's WAL before the checkpoint recycles it; its time counts
-    nowhere, but what the server writes meanwhile it need not write later.
+    The time until all is on disk goes on from the end of the statement without a break: what the server writes
+    while something else is done it need not write later.  So neither are counters asked for nor is the
+    statement's WAL looked at before: kept is the directory in which its files outlive the checkpoint, or None.
     """
     if plan.prepare:
         server.run_file(plan.sql('prepare'), scale=plan.scale)
     measure.wait_quiet(server)
+    by_library = measure.library_stats(server) if library else None
     before = measure.snapshot(server, device)
-    seconds = _timed(server, plan)
-    middle = measure.snapshot(server, device)
-    found = look(before['wal_lsn'], middle['wal_lsn'])
-    started = time.monotonic()
-    measure.checkpoint(server)
+    seconds, position = _timed(server, plan)
+    ended = time.monotonic()
+    if kept:
+        wal.keep(server.data / 'pg_wal', kept)
+    server.run('CHECKPOINT;')
     volume.sync(place.path)
-    return {'seconds': seconds, 'durable_seconds': seconds + time.monotonic() - started,
-            'counters': measure.difference(before, middle), 'wal': found,
-            'drained': measure.difference(before, measure.snapshot(server, device))}
+    durable = seconds + time.monotonic() - ended
+    measure.checkpoint(server)          # with nothing left to write: so that the counters are handed in
+    drained = measure.difference(before, measure.snapshot(server, device))
+    return {'seconds': seconds, 'durable_seconds': durable, 'drained': drained,
+            'wal_from': before['wal_lsn'], 'wal_to': position,
+            'library': measure.library_work(by_library, measure.library_stats(server), drained) if library else None}
 
 
 def _timed(server, plan):
-    """Seconds that the statement took, by the server's clock in one session."""
+    """Seconds that the statement took, by the server's clock in one session, and the position of WAL after it."""
     clock = 'SELECT extract(epoch FROM clock_timestamp());\n'
     text = f"\\set file '{server.data / 'bench.copy'}'\n\\set scale {plan.scale}\n"
-    lines = server.run(text + clock + plan.sql('task').read_text() + clock).split()
-    return float(lines[-1]) - float(lines[0])
+    position = "SELECT pg_current_wal_insert_lsn() - '0/0';\n"
+    lines = server.run(text + clock + plan.sql('task').read_text() + clock + position).split()
+    return float(lines[-2]) - float(lines[0]), int(lines[-1])
 
 
 def total(repeats, name):
@@ -49,17 +56,15 @@ def total(repeats, name):
     return {key: sum(one[name][key] for one in repeats) for key in repeats[0][name]}
 
 
-def summary(repeats):
-    """What figures.of_run() wants of a load; here a "transaction" is one repetition."""
-    plain = [one for one in repeats if not one['wal']] or repeats
-    return {'transactions': len(repeats), 'failed': 0,
-            'task_s': statistics.median([one['seconds'] for one in repeats]),
-            'task_durable_s': statistics.median([one['durable_seconds'] for one in plain]),
-            'task_pages_per_s': statistics.median([_pages(one) / one['seconds']
-                                                   for one in repeats])}
+def summary(repeats, checkpoint):
+    """What figures.of_run() wants of a load; here a "transaction" is one repetition.
 
-
-def _pages(one):
-    """Pages the server wrote in a repetition while its statement ran."""
-    return sum(one['counters'][name] for name in
-               ('buffers_checkpoint', 'buffers_bgwriter', 'buffers_backend'))
+    checkpoint: the statement is one, so the counters know of every page that it writes.
+    """
+    result = {'transactions': len(repeats), 'failed': 0,
+              'task_s': statistics.median([one['seconds'] for one in repeats]),
+              'task_durable_s': statistics.median([one['durable_seconds'] for one in repeats])}
+    if checkpoint:
+        result['task_pages_per_s'] = statistics.median([
+            sum(one['drained'][name] for name in BUFFERS) / one['seconds'] for one in repeats])
+    return result

@@ -37,6 +37,15 @@ def segments(directory, start, end, size):
     return sorted(found)
 
 
+def keep(directory, target):
+    """Link the files of WAL into a new directory on the same filesystem: one that is recycled has another name
+    in pg_wal, and its content until it is written again."""
+    target.mkdir()
+    for path in pathlib.Path(directory).iterdir():
+        if re.fullmatch('[0-9A-F]{24}', path.name):
+            (target / path.name).hardlink_to(path)
+
+
 def lsn(position):
     return f'{position >> 32:X}/{position & 0xFFFFFFFF:X}'
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from sabench import extents, figures, fio, link, processes, recovery, sysbench, volume, wal
+from sabench import extents, figures, fio, link, options, processes, recovery, sysbench, task, volume, wal
 
 STATS = '''WAL statistics between 0/21960D0 and 0/2196380:
 Type                                           N      (%)          Record size      (%)             FPI size      (%)        Combined size      (%)
@@ -86,6 +86,18 @@ class Wal(unittest.TestCase):
             self.assertEqual(wal.begin_of_sample(directory, 7 * size + 5, 8 * size + 9, size),
                              7 * size + 5)
 
+    def test_kept_files_outlive_the_checkpoint(self):
+        """Recycled and removed ones are still there under the name of their content."""
+        with tempfile.TemporaryDirectory() as directory:
+            live, kept = pathlib.Path(directory) / 'pg_wal', pathlib.Path(directory) / 'wal-kept'
+            (live / 'archive_status').mkdir(parents=True)
+            self.files(live, 3, 4, 5)
+            wal.keep(live, kept)
+            first, second, _ = sorted(path for path in live.iterdir() if path.is_file())
+            first.rename(live / f'00000001{0:08X}{9:08X}')
+            second.unlink()
+            self.assertEqual([number >> 24 for number, _ in wal.segments(kept, 0, 1 << 32, 1 << 24)], [3, 4, 5])
+
     def test_segments_of_the_next_log(self):
         size = 1 << 24
         with tempfile.TemporaryDirectory() as directory:
@@ -120,6 +132,28 @@ class Recovery(unittest.TestCase):
                                   'end_checkpoint_s': 0.3})
         self.assertAlmostEqual(found['redo_us'], 1500)
         self.assertEqual(figures.recovery(None), {})
+
+
+class Pages(unittest.TestCase):
+    """Figures per page are made only where the server counts every page."""
+    COUNTERS = {'wal_lsn': 100, 'wal_bytes': 90, 'wal_records': 2, 'wal_fpi': 1, 'buffers_checkpoint': 10,
+                'buffers_bgwriter': 0, 'buffers_backend': 0, 'device_write_bytes': 81920}
+
+    def figures(self, profile):
+        plan, _ = options.parse(['--profile', profile])
+        repeat = {'seconds': 2.0, 'durable_seconds': 5.0, 'drained': self.COUNTERS}
+        summary = task.summary([repeat, {**repeat, 'seconds': 4.0}], plan.times_checkpoint())
+        return figures.of_run(plan, summary, {}, [], self.COUNTERS, [], {**self.COUNTERS, 'seconds': 1}, None)
+
+    def test_tasks(self):
+        for profile, per_page, per_second in (('copy', None, None), ('create-index', None, None), ('vacuum', None, None),
+                                              ('wear', 8192, None), ('checkpoint-100mb', 8192, 3.75)):
+            found = self.figures(profile)
+            self.assertEqual((found.get('bytes_per_page'), found.get('task_pages_per_s')), (per_page, per_second), profile)
+            self.assertEqual((found['task_s'], found['drained_bytes_per_transaction']), (3.0, 40960))
+
+    def test_loads(self):
+        self.assertFalse(options.parse(['--profile', 'tpcb'])[0].counts_pages())
 
 
 class Sysbench(unittest.TestCase):
