@@ -38,9 +38,7 @@ class Comparison:
         self._report()
 
     def _open_results(self):
-        self.results.mkdir(parents=True, exist_ok=True)
         if not (self.results / 'command.txt').exists():
-            self.plan.save(self.results / 'plan.json')
             (self.results / 'command.txt').write_text(self.plan.command() + '\n')
             for name in ('setup', 'prepare', 'script', 'task'):
                 if getattr(self.plan, name):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from . import (fio, library, load, measure, options, pagerate, pageserver, pagewrites, pictures, readme, server,
+from . import (fio, identity, library, load, measure, options, pagerate, pageserver, pagewrites, pictures, readme, server,
                slices, standby, suite, volume)
 from .comparison import Comparison
 from .profiles import ProfileError
@@ -50,6 +50,7 @@ def _dispatch(argv):
     if arguments.only:
         raise options.PlanError('--only goes with --full, --quick or --suite')
     options.check_machine(plan)
+    identity.settle(plan, pathlib.Path(plan.results), suite.complete(plan))
     comparison = _comparison(plan)
     return _guarded(comparison.run, comparison.results)
 

@@ -6,7 +6,7 @@ import json
 import pathlib
 import time
 
-from . import claims, options, page, profiles, readme
+from . import claims, identity, options, page, profiles, readme
 
 
 FAILED = 'failed.json'      # in the directory of a comparison: why it failed
@@ -50,14 +50,14 @@ class Suite:
             plan.results = str(directory / name)
         return cls(saved['title'], directory, plans)
 
-    def save(self):
-        """Write all plans first, so that --resume knows what is to be done."""
-        self.results.mkdir(parents=True, exist_ok=True)
+    def save(self, of_plan=identity.of):
+        """Write all plans first, so that --resume knows what is to be done; PlanError where they do not go there."""
+        target, own = self.results / 'suite.json', {'title': self.title, 'comparisons': list(self.plans)}
+        if (self.results / 'plan.json').exists() or target.exists() and json.loads(target.read_text()) != own:
+            raise options.PlanError(f'--results: "{self.results}" holds the results of another plan')
         for name, plan in self.plans.items():
-            (self.results / name).mkdir(exist_ok=True)
-            plan.save(self.results / name / 'plan.json')
-        (self.results / 'suite.json').write_text(json.dumps(
-            {'title': self.title, 'comparisons': list(self.plans)}, indent=1) + '\n')
+            identity.settle(plan, self.results / name, complete(plan), of_plan)
+        target.write_text(json.dumps(own, indent=1) + '\n')
 
     def seconds(self):
         return sum(plan.total_seconds() for plan in self.plans.values())

@@ -8,7 +8,7 @@ import types
 import unittest
 from html.parser import HTMLParser
 
-from sabench import claims, measure, options, page, profiles, readme, report, suite
+from sabench import claims, identity, measure, options, page, profiles, readme, report, suite
 
 ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'processor': 'x <&>',
                'memory_mb': 2048, 'filesystem': 'xfs'}
@@ -271,6 +271,8 @@ class Readme(unittest.TestCase):
 
 
 class Suites(unittest.TestCase):
+    # In place of identity.of(), which asks for a server and the installed library, vars() of a plan is taken.
+
     def test_words(self):
         self.assertEqual(suite.asked(['--full', '--scale', '3', '--results=x']),
                          ('full', 'x', '', ['--scale', '3']))
@@ -297,11 +299,45 @@ class Suites(unittest.TestCase):
     def test_saved_and_read_back(self):
         with tempfile.TemporaryDirectory() as directory:
             todo = suite.Suite.from_file('quick', directory, [])
-            todo.save()
+            todo.save(vars)
             again = suite.Suite.from_results(directory)
             self.assertEqual(again.plans, todo.plans)
             self.assertFalse(any(map(suite.complete, again.plans.values())))
             self.assertIn('Not finished: tpcb, bandwidth-bound.', again.report())
+
+    def test_another_plan_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            suite.Suite.from_file('quick', directory, []).save(vars)
+            suite.Suite.from_file('quick', directory, []).save(vars)
+            for words, only in (([], 'tpcb'), (['--scale', '2'], ''), (['--device-limit', 'slow-20'], '')):
+                with self.assertRaisesRegex(options.PlanError, 'another plan', msg=(words, only)):
+                    suite.Suite.from_file('quick', directory, words, only).save(vars)
+            with self.assertRaisesRegex(options.PlanError, 'of a suite'):
+                identity.settle(options.Plan(), pathlib.Path(directory), False)
+
+    def test_resume_refuses_what_was_begun_with_another(self):
+        with tempfile.TemporaryDirectory() as directory:
+            directory = pathlib.Path(directory)
+            script = directory / 'script.sql'
+            script.write_text('SELECT 1;')
+            plan = options.Plan(script=str(script), arms='stock')
+            try:
+                identity.settle(plan, directory, False)
+            except options.PlanError as error:
+                self.skipTest(str(error))       # no pg_config
+            identity.settle(options.Plan.load(directory / 'plan.json'), directory, False)
+            script.write_text('SELECT 2;')
+            with self.assertRaisesRegex(options.PlanError, 'begun with another: --script;'):
+                identity.settle(plan, directory, False)
+            identity.settle(plan, directory, True)      # all runs are there: only the report is made again
+            plan.scale += 1
+            with self.assertRaisesRegex(options.PlanError, 'another plan'):
+                identity.settle(plan, directory, True)
+
+    def test_what_is_another(self):
+        for saved, now, found in (({'a': 1}, {'a': 1}, []), ({'a': 1, 'b': [0]}, {'a': 1, 'b': [9]}, ['b']),
+                                  ({}, {'c': 1}, ['c']), ({'d': 1}, {}, ['d'])):
+            self.assertEqual(identity.differences(saved, now), found)
 
     def test_a_failure_is_kept_until_it_is_made_good(self):
         class Broken:
@@ -312,7 +348,7 @@ class Suites(unittest.TestCase):
 
         with tempfile.TemporaryDirectory() as directory:
             todo = suite.Suite.from_file('quick', directory, [], 'tpcb')
-            todo.save()
+            todo.save(vars)
             with contextlib.redirect_stdout(io.StringIO()):
                 self.assertEqual(todo.run(lambda *_: Broken(), OSError), 1)
             for name in ('report.html', 'report.md'):
