@@ -54,6 +54,9 @@ class Comparison:
         stack.callback(self.huge_pages.close)
         self.device = self.place.devices()
         library.install(self.plan, options.bindir(self.plan)[1], stack)
+        self._write_environment()
+
+    def _write_environment(self):
         environment = measure.environment(self.programs, self.place.path)
         (self.results / 'environment.json').write_text(json.dumps(environment, indent=2) + '\n')
 
@@ -72,6 +75,8 @@ class Comparison:
         self.progress.say('making the initial data')
         template = self.place.template
         server.initdb(self.programs, template, self.plan.initdb_options.split())
+        if self.plan.huge_pages:
+            self._reserve_huge_pages(template)
         settings = {'fsync': 'off', 'autovacuum': 'off', 'full_page_writes': 'off',
                     'maintenance_work_mem': '512MB'}
         with self.server(template, settings, self.results / 'load.log') as running:
@@ -85,6 +90,14 @@ class Comparison:
             running.stop()
         volume.sync(template)
 
+    def _reserve_huge_pages(self, data):
+        """For all rounds at once: an arm that needs more must not be the first to find memory in pieces."""
+        log = self.results / 'load.log'
+        self.huge_pages.reserve(hugepages.needed(self.plan, [
+            server.Server(self.programs, data, self.sockets, self._settings(arm.settings), log).huge_pages()
+            for arm in self.plan.arm_list()]))
+        self._write_environment()
+
     def _settings(self, more):
         """Settings of all arms, overridden by the plan's, overridden by more.
 
@@ -96,9 +109,8 @@ class Comparison:
             'checkpoint_timeout': plan.checkpoint_timeout, 'max_wal_size': plan.max_wal_size,
             'min_wal_size': plan.max_wal_size, 'fsync': 'on', 'log_checkpoints': 'on',
             'log_line_prefix': measure.LOG_LINE_PREFIX, 'log_destination': 'stderr',
-            'logging_collector': 'off', 'lc_messages': 'C'}
-        if plan.huge_pages:
-            settings['huge_pages'] = 'on'
+            'logging_collector': 'off', 'lc_messages': 'C',
+            'huge_pages': 'on' if plan.huge_pages else 'off'}       # "try" may differ between arms
         settings.update(item.split('=', 1) for item in plan.set)
         settings.update(more)
         return settings
@@ -109,8 +121,6 @@ class Comparison:
         running = server.Server(self.programs, data, sockets or self.sockets,
                                 self._settings(settings), log)
         try:
-            if self.plan.huge_pages:
-                self.huge_pages.need(running.huge_pages())
             running.start()
             yield running
         finally:

@@ -4,6 +4,7 @@ Without them a process pays a page fault for each 4 kB of shared memory it has n
 dear, in some virtual machines, short runs measure these and not the writing of pages.
 """
 
+import contextlib
 import pathlib
 import re
 
@@ -15,29 +16,34 @@ MEMORY = pathlib.Path('/proc/meminfo')
 
 
 class HugePages:
-    """What the kernel keeps for huge pages, as it was found until need(); close() puts it back."""
+    """What was added to the kernel's reserve of huge pages; close() takes it away again."""
 
     def __init__(self):
-        self.found = None
+        self.added = 0
 
-    def need(self, pages):
-        """Make sure that so many are free for a server that starts now."""
+    def reserve(self, pages):
+        """Make sure that so many are free."""
         missing = pages - free(MEMORY.read_text())
         if missing <= 0:
             return
-        reserved = int(RESERVED.read_text())
-        if self.found is None:
-            self.found = reserved
-        COMPACT.write_text('1')         # the page cache has all memory in small pieces
-        RESERVED.write_text(str(reserved + missing))
-        got = int(RESERVED.read_text()) - reserved
+        with contextlib.suppress(OSError):      # not every kernel has it
+            COMPACT.write_text('1')             # the page cache has all memory in small pieces
+        before = int(RESERVED.read_text())
+        RESERVED.write_text(str(before + missing))
+        got = int(RESERVED.read_text()) - before
+        self.added += got
         if got < missing:
             raise server.ServerError(f'--huge-pages: the kernel gives {got} of {missing} more huge pages: '
                                      'memory is too full or in pieces')
 
     def close(self):
-        if self.found is not None:
-            RESERVED.write_text(str(self.found))
+        if self.added:
+            RESERVED.write_text(str(max(int(RESERVED.read_text()) - self.added, 0)))
+
+
+def needed(plan, by_arm):
+    """Pages of all servers that are up at once, from those of a server of each arm."""
+    return (sum(by_arm) if plan.driver == 'slices' else max(by_arm)) * (2 if plan.standby_mb_s else 1)
 
 
 def free(meminfo):

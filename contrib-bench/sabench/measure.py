@@ -283,12 +283,14 @@ def _output(*command):
 def environment(programs, directory):
     """Versions, machine and filesystem, so that figures can be judged later."""
     cpu = re.search(r'^model name\s*: (.*)$', pathlib.Path('/proc/cpuinfo').read_text(), re.M)
-    memory = re.search(r'^MemTotal:\s*(\d+)', pathlib.Path('/proc/meminfo').read_text(), re.M)
+    meminfo = pathlib.Path('/proc/meminfo').read_text()
+    memory = re.search(r'^MemTotal:\s*(\d+)', meminfo, re.M)
     device = volume.block_device(directory)
     return {
         'kernel': platform.release(), 'machine': platform.machine(),
         'processor': cpu[1] if cpu else '', 'processors': os.cpu_count(),
         'memory_mb': int(memory[1]) // 1024,
+        'huge_pages': dict(re.findall(r'^(HugePages_\w+|Hugepagesize):\s*(\d+)', meminfo, re.M)),
         'filesystem': _output('findmnt', '-no', 'FSTYPE,SOURCE,OPTIONS', '-T', str(directory)),
         'xfs_info': _output('xfs_info', str(directory)),
         'device': device.name if device else None,

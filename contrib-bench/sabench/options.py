@@ -455,6 +455,8 @@ def check(plan):
             raise PlanError(f'--{name}: there is no file "{getattr(plan, name)}"')
     if (plan.task or plan.driver not in ('pgbench', 'sysbench')) and (plan.crash_seconds or plan.standby_mb_s):
         raise PlanError('--crash-seconds and --standby-mb-s go with a load only')
+    if plan.huge_pages and DRIVERS[plan.driver]:
+        raise PlanError(f'--huge-pages does not go with --driver {plan.driver}')
     if plan.task and plan.driver != 'pgbench':
         raise PlanError(f'--task does not go with --driver {plan.driver}')
     if plan.directory and not pathlib.Path(plan.directory).is_dir():

@@ -38,7 +38,7 @@ def start(programs, data, log, settings, pages, stack):
     arm = profiles.arm('smgr_atomic')
     running = server.Server(programs, data, sockets, {
         **arm.settings, 'autovacuum': 'off', 'shared_buffers': '128MB', 'checkpoint_timeout': '1d',
-        'max_wal_size': '4GB', 'fsync': 'on', **settings}, log)
+        'huge_pages': 'off', 'max_wal_size': '4GB', 'fsync': 'on', **settings}, log)
     stack.callback(running.stop, signal.SIGQUIT)
     running.start()
     measure.check_arm(running, arm)

@@ -5,6 +5,7 @@ import shlex
 import tempfile
 import unittest
 from array import array
+from unittest import mock
 
 from sabench import figures, hugepages, load, measure, options, profiles, sampler, volume
 
@@ -31,6 +32,30 @@ class HugePages(unittest.TestCase):
     def test_promised_pages_are_not_free(self):
         meminfo = 'MemTotal:  24683632 kB\nHugePages_Total:      80\nHugePages_Free:       50\nHugePages_Rsvd:       20\n'
         self.assertEqual(hugepages.free(meminfo), 30)
+
+    def test_reserve(self):
+        """Files in place of the kernel's; it has no compact_memory.  Somebody else takes 7 more meanwhile."""
+        with tempfile.TemporaryDirectory() as directory:
+            reserved, memory = (pathlib.Path(directory) / name for name in ('nr_hugepages', 'meminfo'))
+            reserved.write_text('80\n')
+            memory.write_text('HugePages_Free:  50\nHugePages_Rsvd:  20\n')
+            with mock.patch.multiple(hugepages, RESERVED=reserved, MEMORY=memory,
+                                     COMPACT=pathlib.Path(directory) / 'no' / 'compact_memory'):
+                found = hugepages.HugePages()
+                found.reserve(30)
+                self.assertEqual((found.added, reserved.read_text()), (0, '80\n'))
+                found.reserve(100)
+                self.assertEqual((found.added, reserved.read_text()), (70, '150'))
+                reserved.write_text('157')
+                found.close()
+                self.assertEqual(reserved.read_text(), '87')
+
+    def test_as_many_as_are_up_at_once(self):
+        for words, pages in (([], 9), (['--driver', 'slices'], 14), (['--standby-mb-s', '8'], 18)):
+            self.assertEqual(hugepages.needed(options.parse(words)[0], [5, 9]), pages, words)
+        for driver in ('pagerate', 'accept'):
+            with self.assertRaisesRegex(options.PlanError, '--huge-pages does not go'):
+                options.parse(['--profile', driver, '--huge-pages'])
 
     def test_every_arm_gets_them(self):
         plan, _ = options.parse(['--huge-pages', '--set', 'work_mem=8MB'])
