@@ -163,8 +163,8 @@ def target_lines(results, left=()):
 
 TARGET_HEADS = ('', 'comparison', 'target', 'figure (interval)')
 TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached '
-               'where none of it is, and not shown otherwise. Nor are TPS, seconds and latencies judged by rounds without '
-               'a checkpoint in their measured seconds; "noisy": other programs were at work.')
+               'where none of it is, and not shown otherwise. Nor are TPS, seconds and latencies judged by rounds '
+               'without a checkpoint in their measured seconds; "noisy": other programs were at work.')
 
 
 def ratio_text(ratio):

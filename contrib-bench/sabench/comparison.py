@@ -6,7 +6,8 @@ import pathlib
 import shutil
 import signal
 
-from . import (claims, fio, hugepages, library, load, measure, onerun, options, page, pictures, report, server, task, volume)
+from . import (claims, fio, hugepages, library, load, measure, onerun, options, page, pictures, report, server, task,
+               volume)
 from .progress import Progress
 
 

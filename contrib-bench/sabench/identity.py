@@ -1,7 +1,7 @@
 """What the figures of a comparison depend on beside its plan: --resume must find the same.
 
-identity.json in its directory: settings of the arms, limits of the disk, the server's version, and SHA-256 of the files of
-statements, of the installed library and of the sources of one that is built for a comparison.
+identity.json in its directory: settings of the arms, limits of the disk, the server's version, and SHA-256 of the
+files of statements, of the installed library and of the sources of one that is built for a comparison.
 """
 
 import dataclasses

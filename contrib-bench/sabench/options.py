@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from . import figures, fio, profiles, targets
+from . import figures, fio, profiles, standby, targets
 from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
@@ -181,7 +181,8 @@ class Plan:
             return PAGES_PREPARE_SECONDS, PAGES_SECONDS
         drain = 0 if self.no_drain else 2 + self._drain_seconds()
         more = self.crash_seconds + 8 if self.crash_seconds else 0
-        more += copy / 2 + 8 if self.standby_mb_s else 0
+        if self.standby_mb_s:           # at worst an image of every page waits for the link
+            more += copy / 2 + 8 + min(self.data_mb() / self.standby_mb_s, standby.CATCH_UP_SECONDS)
         return prepare, copy + 3 + self.warmup + figures.LEAD + self.duration + drain + more
 
     def _drain_seconds(self):

@@ -89,8 +89,8 @@ def _losses(results):
 
 def _headlines(results):
     """Two tables: loads and timed statements."""
-    parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison, round by round, '
-             'with the interval of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
+    parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison, round by '
+             'round, with the interval of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
              'against stock with images off.</p>']
     for tasks, keys in ((False, claims.HEADLINE), (True, claims.TASK_HEADLINE)):
         chosen = [result for result in results if bool(result.plan.task) == tasks]
@@ -149,7 +149,7 @@ def _comparison(result):
     head = report.conditions(plan, result.environment)[0]
     parts = [f'<h2 id="{html.escape(result.name)}">{html.escape(result.name)}</h2>',
              f'<p class="note">{html.escape(head)}</p>']
-    parts.append(_list(report.without_checkpoint(result.records)))
+    parts.append(_list(report.remarks(result.records)))
     if plan.driver == 'slices':
         parts += [_simple_bars(result, 'tps', 'transactions per second, median of slices')]
     elif not plan.has_server_settings():

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from . import fio, measure, pageserver, processes, profiles, volume
+from . import fio, measure, pageserver, processes, volume
 
 DECLARE = '''CREATE FUNCTION writecost_rate(regclass, integer, integer, OUT seconds float8,
   OUT machine_cpu_s float8, OUT prepare_cpu_s float8)

@@ -40,7 +40,7 @@ class Progress:
 
     def note(self, text):
         """A line that stays."""
-        sys.stderr.write((f'\r\033[K' if self.terminal else '') + text + '\n')
+        sys.stderr.write(('\r\033[K' if self.terminal else '') + text + '\n')
 
     def end(self):
         if self.terminal:

@@ -13,7 +13,8 @@ from . import claims, options, page, report
 BEGIN, END = '<!-- {}:begin -->', '<!-- {}:end -->'
 ROWS = ('wal_per_transaction', 'tps', 'second_cv', 'second_min', 'p99_ms', 'p999_ms',
         'drained_bytes_per_transaction')
-TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes', 'drained_bytes_per_transaction', 'bytes_per_page')
+TASK_ROWS = ('task_s', 'task_durable_s', 'task_pages_per_s', 'wal_bytes',
+             'drained_bytes_per_transaction', 'bytes_per_page')
 
 
 def replace(text, part, name='result'):
@@ -89,7 +90,7 @@ def section(results, unfinished=(), picture='', of=None):
     parts += [_wear(result) for result in results]
     parts += [f'{first.name}: `{first.plan.command()}`' if len(results) > 1
               else f'`{first.plan.command()}`',
-              report.conditions(first.plan, first.environment)[0], *report.without_checkpoint(first.records),
+              report.conditions(first.plan, first.environment)[0], *report.remarks(first.records),
               _figures(first)]
     if picture:
         parts += [f'![TPS over time{", " + of.name if len(results) > 1 else ""}]({picture})']

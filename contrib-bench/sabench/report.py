@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from . import measure, statistics
 from .figures import LEAD
+from .standby import CATCH_UP_SECONDS
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,18 @@ BETWEEN_CHECKPOINTS = {metric.key for title, metrics in SECTIONS if title in ('T
 METRICS = {metric.key: metric for _, metrics in SECTIONS for metric in metrics}
 
 LEGEND = ('Median over rounds; {spread}. Ratios are against the first arm, round by round; {claim}')
-CLAIM = ('"~" marks one whose interval includes 1: no difference shown. With {rounds} rounds the interval of a median holds '
-         'the true one in '
-         '{coverage:.1%} of cases. Those of ratios are the wider of that and, up to ten rounds, the 95 % t interval of '
-         'their logarithms; those of ratios of per-second figures also hold the bootstrap over rounds and blocks of '
-         f'{statistics.BLOCK} seconds. "?" marks one that not every round has (its base is 0, or one of them has no figure): '
-         'nothing is claimed.')
+CLAIM = ('"~" marks one whose interval includes 1: no difference shown. With {rounds} rounds the interval of a median '
+         'holds the true one in {coverage:.1%} of cases. Those of ratios are the wider of that and, up to ten rounds, '
+         'the 95 % t interval of their logarithms; those of ratios of per-second figures also hold the bootstrap over '
+         f'rounds and blocks of {statistics.BLOCK} seconds. "?" marks one that not every round has (its base is 0, or '
+         'one of them has no figure): nothing is claimed.')
 NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
             'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
 NO_CHECKPOINT = ('No checkpoint was under way in the measured seconds of {which}: what these rounds show of TPS and '
                  'WAL is a time between checkpoints.')
+NOT_CAUGHT_UP = (f'The standby needed more than {CATCH_UP_SECONDS} s to catch up and was not waited for any longer: '
+                 '{which}.')
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
 BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
@@ -335,9 +337,27 @@ def without_checkpoint(records):
         return []
     if sum(map(len, without.values())) == sum(bool(record['tps_per_second']) for record in records):
         return [NO_CHECKPOINT.format(which='any run')]
-    return [NO_CHECKPOINT.format(which='; '.join(
-        f'{arm}: round{"s" * (len(rounds) > 1)} {", ".join(map(str, sorted(rounds)))}'
-        for arm, rounds in without.items()))]
+    return [NO_CHECKPOINT.format(which=_which(without))]
+
+
+def not_caught_up(records):
+    """A sentence where a standby was not waited for any longer, else none."""
+    late = {}
+    for record in records:
+        if record.get('replica') and record['replica']['catch_up_s'] is None:
+            late.setdefault(record['arm'], []).append(record['round'])
+    return [NOT_CAUGHT_UP.format(which=_which(late))] if late else []
+
+
+def _which(rounds_of):
+    """{arm: rounds} in words."""
+    return '; '.join(f'{arm}: round{"s" * (len(rounds) > 1)} {", ".join(map(str, sorted(rounds)))}'
+                     for arm, rounds in rounds_of.items())
+
+
+def remarks(records):
+    """Sentences about what is missing in some rounds."""
+    return without_checkpoint(records) + not_caught_up(records)
 
 
 def notes(plan, summary, spread):
@@ -384,7 +404,7 @@ def write(plan, records, environment, directory):
     summary = summarise(plan, records)
     head = conditions(plan, environment)
     noise = noise_of(records)
-    noise = without_checkpoint(records) + noise
+    noise = remarks(records) + noise
     tail = notes(plan, summary, '± is half the distance from lowest to highest') + noise
     table = text_table(plan, summary)
     width = max(len(line) for line in table.splitlines())

@@ -2,12 +2,11 @@
 
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 
-from . import (fio, identity, library, load, measure, options, pagerate, pageserver, pagewrites, pictures, readme, server,
-               slices, standby, suite, volume)
+from . import (fio, identity, interrupt, library, load, measure, options, pagerate, pageserver, pagewrites, pictures,
+               readme, server, slices, standby, suite, volume)
 from .comparison import Comparison
 from .profiles import ProfileError
 
@@ -17,10 +16,6 @@ ERRORS = (options.PlanError, ProfileError, volume.VolumeError, server.ServerErro
           load.LoadError, measure.CheckError, pictures.PictureError, standby.StandbyError,
           fio.FioError, library.LibraryError, pageserver.BuildError, pagerate.PageRateError,
           subprocess.SubprocessError)
-
-
-class Interrupted(BaseException):
-    """A signal asked to end; a BaseException so that nothing takes it for an error."""
 
 
 def main(argv):
@@ -71,15 +66,14 @@ def _suite(todo, dry_run):
 
 def _guarded(work, results):
     """Do work; whatever happens, clean up and say how to go on."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupt.catch()
     try:
         status = work() or 0
     except ERRORS as error:
         print(f'\nbench: {error}', file=sys.stderr)
         status = 1
-    except Interrupted as signalled:
-        print(f'\nbench: interrupted by {signalled}', file=sys.stderr)
+    except interrupt.Interrupted as signalled:
+        print(f'\nbench: interrupted by {signalled.name}', file=sys.stderr)
         status = 130
     finally:
         _hand_over(results)
@@ -95,9 +89,3 @@ def _hand_over(results):
         for base, _, files in os.walk(results):
             for name in ['.', *files]:
                 os.chown(os.path.join(base, name), uid, gid, follow_symlinks=False)
-
-
-def _interrupt(number, _frame):
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(other, signal.SIG_IGN)    # nothing may disturb the cleaning up
-    raise Interrupted(signal.Signals(number).name)

@@ -108,16 +108,19 @@ class Follower:
             thread.join()
 
     def catch_up(self):
-        """Wait until the standby has replayed all of the run: its lag in bytes, then seconds."""
+        """Wait until the standby has replayed all of the run: its lag in bytes, then seconds; None where it is not
+        seen to catch up."""
         end = int(self.primary.run("SELECT pg_current_wal_insert_lsn() - '0/0'"))
         behind = self._lag()['bytes']
         started = time.monotonic()
         query = f"SELECT coalesce(replay_lsn - '0/0' >= {end}, false) AS done FROM pg_stat_replication"
-        while not any(row['done'] for row in self.primary.rows(query)):
-            if time.monotonic() - started > CATCH_UP_SECONDS:
+        while True:
+            done = any(row['done'] for row in self.primary.rows(query))
+            waited = time.monotonic() - started
+            if done or waited > CATCH_UP_SECONDS:
                 break
             time.sleep(0.1)
         known = [int(value) for value in self.samples if value is not None]
         return {'lag_bytes_per_second': known, 'lag_end_bytes': behind,
                 'lag_most_bytes': max(known, default=None),
-                'catch_up_s': time.monotonic() - started}
+                'catch_up_s': waited if done else None}

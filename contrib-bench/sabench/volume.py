@@ -3,6 +3,7 @@
 Everything made here is removed by close(), also after a failure.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -67,10 +68,16 @@ class Place:
         """Take them off again."""
 
     def close(self):
-        """Remove all that was made."""
-        for place in (self.wal, self.second):
-            if place:
-                place.close()
+        """Remove all that was made; what cannot be removed does not keep the rest."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._remove)
+            for place in (self.wal, self.second):
+                if place:
+                    stack.callback(place.close)
+
+    def _remove(self):
+        """Remove this place itself."""
+        raise NotImplementedError
 
 
 def _move_wal(data, target):
@@ -95,8 +102,7 @@ class Directory(Place):
     def another(self, size_mb):
         return Directory(self.path.parent, self.owner)
 
-    def close(self):
-        super().close()
+    def _remove(self):
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -137,8 +143,7 @@ class Volume(Place):
             if self.wal:
                 self.wal.unlimit()
 
-    def close(self):
-        super().close()
+    def _remove(self):
         _tool('remove', self.path)
         shutil.rmtree(self.work, ignore_errors=True)
 

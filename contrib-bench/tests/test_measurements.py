@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -132,6 +133,45 @@ class Recovery(unittest.TestCase):
                                   'end_checkpoint_s': 0.3})
         self.assertAlmostEqual(found['redo_us'], 1500)
         self.assertEqual(figures.recovery(None), {})
+
+
+class Place(unittest.TestCase):
+    def test_one_that_cannot_be_removed_does_not_keep_the_rest(self):
+        removed = []
+
+        class Kind(volume.Place):
+            def __init__(self, name):
+                self.name = name
+
+            def _remove(self):
+                removed.append(self.name)
+                if self.name != 'main':
+                    raise volume.VolumeError(self.name)
+
+        place = Kind('main')
+        place.wal, place.second = Kind('wal'), Kind('standby')
+        with self.assertRaises(volume.VolumeError):
+            place.close()
+        self.assertEqual(sorted(removed), ['main', 'standby', 'wal'])
+
+
+class Interrupt(unittest.TestCase):
+    PROGRAM = '''
+import os, signal, sys
+from sabench import interrupt
+interrupt.catch()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+finally:
+    for number in interrupt.SIGNALS:
+        os.kill(os.getpid(), number)
+    print('cleaned up')
+'''
+
+    def test_only_the_first_signal_counts(self):
+        done = subprocess.run([sys.executable, '-B', '-c', self.PROGRAM], text=True, capture_output=True,
+                              cwd=pathlib.Path(__file__).resolve().parent.parent)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (130, 'cleaned up\n', ''))
 
 
 class Pages(unittest.TestCase):

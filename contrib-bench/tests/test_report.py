@@ -2,7 +2,7 @@
 
 import unittest
 
-from sabench import options, report
+from sabench import figures, options, report
 
 TPS = report.Metric('tps', 'TPS', 'more')
 WAL = report.Metric('wal_per_transaction', 'WAL', 'less')
@@ -72,6 +72,22 @@ class Checkpoints(unittest.TestCase):
     def test_none(self):
         self.assertIn('any run', report.without_checkpoint([self.run_of('stock', 1, [])])[0])
         self.assertEqual(report.without_checkpoint([self.run_of('stock', 1, [], tps=())]), [])     # no load
+
+
+class Standby(unittest.TestCase):
+    def test_one_that_does_not_catch_up_is_named(self):
+        runs = [{'arm': 'stock', 'round': number, 'checkpoints': [], 'tps_per_second': [],
+                 'replica': {'lag_most_bytes': 9, 'lag_end_bytes': 9, 'catch_up_s': seconds}}
+                for number, seconds in ((1, 12.5), (2, None))]
+        self.assertIsNone(figures.replica(runs[1]['replica'])['catch_up_s'])
+        self.assertEqual(report.remarks(runs), ['The standby needed more than 180 s to catch up and was not waited for any '
+                                                'longer: stock: round 2.'])
+        self.assertEqual(report.remarks(runs[:1]), [])
+
+    def test_its_time_is_estimated(self):
+        plain, slow, slower = (options.Plan(standby_mb_s=speed).estimates()[1] for speed in (0, 8, 0.001))
+        self.assertGreater(slow - plain, 100)       # 970 MB
+        self.assertLess(slower - plain, 200)
 
 
 class Noise(unittest.TestCase):
