@@ -10,8 +10,10 @@
  *
  * writecost_accept() compares what a process that evicts a page pays: stock's
  * mdwrite(), which copies it into the page cache, against smgrwrite(), which
- * copies it into the write-behind pool.  Each writes blocks of its own half of
- * the file, and between batches everything is made durable, unmeasured, so that
+ * copies it into the write-behind pool.  Who goes first alternates.  Each writes
+ * blocks of its own half of the file; stock's have been read through the page
+ * cache, as a page has that is evicted, so that it need not allocate them there.
+ * Between batches everything is made durable, unmeasured, so that
  * neither finds the pool full or the page cache dirty beyond its share.
  *
  * writecost_rate() writes many different blocks as fast as smgrwrite() takes
@@ -115,14 +117,29 @@ read_block(Bench *bench, int i)
 				 errmsg("could not read block %u: %m", bench->blocks[i])));
 }
 
+/* Read it as stock does: its page is in the page cache then. */
+static void
+read_md(Bench *bench, int i)
+{
+#if PG_VERSION_NUM >= 170000
+	void	   *page = bench->pages + (Size) i * BLCKSZ;
+
+	mdreadv(RelationGetSmgr(bench->rel), MAIN_FORKNUM, bench->blocks[i], &page, 1);
+#else
+	mdread(RelationGetSmgr(bench->rel), MAIN_FORKNUM, bench->blocks[i],
+		   bench->pages + (Size) i * BLCKSZ);
+#endif
+}
+
 /* Choose the blocks of the next batch, in [first, last], and read them. */
 static void
-choose_blocks(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last)
+choose_blocks(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last,
+			  void (*read_one) (Bench *, int))
 {
 	for (int i = 0; i < bench->batch; i++)
 	{
 		bench->blocks[i] = pg_prng_uint64_range(prng, first, last);
-		read_block(bench, i);
+		read_one(bench, i);
 	}
 }
 
@@ -282,7 +299,7 @@ writecost(PG_FUNCTION_ARGS)
 		double		smgr_sum;
 
 		CHECK_FOR_INTERRUPTS();
-		choose_blocks(&bench, &prng, 0, bench.nblocks - 1);
+		choose_blocks(&bench, &prng, 0, bench.nblocks - 1, read_block);
 		if (slot % 2 == 0)
 		{
 			raw_sum = time_batch(&bench, write_raw, raw + (Size) slot * batch);
@@ -317,12 +334,12 @@ typedef struct Sums
 /* Write a batch one way, then make it durable; times of single writes into times[]. */
 static Sums
 accept_batch(Bench *bench, pg_prng_state *prng, BlockNumber first, BlockNumber last,
-			 void (*write_one) (Bench *, int), double *times)
+			 void (*read_one) (Bench *, int), void (*write_one) (Bench *, int), double *times)
 {
 	Sums		sums;
 	uint64		cpu;
 
-	choose_blocks(bench, prng, first, last);
+	choose_blocks(bench, prng, first, last, read_one);
 	cpu = now_ns(CLOCK_THREAD_CPUTIME_ID);
 	sums.wall = time_batch(bench, write_one, times);
 	sums.cpu = (double) (now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu);
@@ -359,17 +376,24 @@ writecost_accept(PG_FUNCTION_ARGS)
 	ratios = palloc(pairs * sizeof(double));
 	cpu_ratios = palloc(pairs * sizeof(double));
 
+	/* Pair -1 only opens files and warms up; who goes first alternates. */
 	for (int pair = -1; pair < pairs; pair++)
 	{
 		int			slot = Max(pair, 0);
 		BlockNumber half = bench.nblocks / 2;
-		Sums		by_md,
-					by_pool;
+		Sums		by_md;
+		Sums		by_pool;
 
 		CHECK_FOR_INTERRUPTS();
-		by_md = accept_batch(&bench, &prng, 0, half - 1, write_md, stock + (Size) slot * batch);
-		by_pool = accept_batch(&bench, &prng, half, bench.nblocks - 1, write_smgr,
-							   pool + (Size) slot * batch);
+		for (int turn = 0; turn < 2; turn++)
+		{
+			if (turn == slot % 2)
+				by_md = accept_batch(&bench, &prng, 0, half - 1, read_md, write_md,
+									 stock + (Size) slot * batch);
+			else
+				by_pool = accept_batch(&bench, &prng, half, bench.nblocks - 1, read_block, write_smgr,
+									   pool + (Size) slot * batch);
+		}
 		ratios[slot] = by_pool.wall / by_md.wall;
 		cpu_ratios[slot] = by_pool.cpu / by_md.cpu;
 	}
