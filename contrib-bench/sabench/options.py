@@ -147,10 +147,8 @@ class Plan:
         return profiles.disk(self.device_limit)
 
     def order(self, round_number):
-        """Arms in the order of one round (from 1): each round starts one further."""
-        arms = self.arm_list()
-        start = (round_number - 1) % len(arms)
-        return arms[start:] + arms[:start]
+        """Arms in the order of one round (from 1)."""
+        return in_turn(self.arm_list(), round_number)
 
     def data_mb(self):
         if self.task:
@@ -225,6 +223,13 @@ class Plan:
     @classmethod
     def load(cls, path):
         return cls(**json.loads(path.read_text()))
+
+
+def in_turn(items, number):
+    """Items in the order of one round (from 1): each starts one further, and every second one goes backwards, so that
+    none always follows the same one."""
+    start = (number - 1) % len(items)
+    return items[start:] + items[:start] if number % 2 else items[start::-1] + items[:start:-1]
 
 
 def seconds(text):

@@ -248,6 +248,18 @@ class Options(unittest.TestCase):
         self.assertEqual([[arm.name for arm in plan.order(number)] for number in (1, 2, 3)],
                          [['stock', 'unsafe'], ['unsafe', 'stock'], ['stock', 'unsafe']])
 
+    def test_order_is_balanced(self):
+        """Each arm is once in each place in as many rounds as there are arms, and follows each neighbour."""
+        self.assertEqual([''.join(options.in_turn('abc', number)) for number in range(1, 7)],
+                         ['abc', 'bac', 'cab', 'acb', 'bca', 'cba'])
+        for arms in ('ab', 'abc', 'abcd', 'abcde'):
+            rounds = [options.in_turn(arms, number) for number in range(1, 2 * len(arms) + 1)]
+            for place in range(len(arms)):
+                self.assertEqual(sorted(one[place] for one in rounds), sorted(2 * arms), arms)
+            for first, second in zip(arms, arms[1:]):
+                self.assertTrue(any(first + second in one for one in rounds), arms)
+                self.assertTrue(any(second + first in one for one in rounds), arms)
+
     def test_plan_survives_the_file(self):
         plan, _ = options.parse(['--profile', 'quick', '--set', 'a=1'])
         with tempfile.TemporaryDirectory() as directory:
