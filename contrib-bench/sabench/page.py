@@ -90,8 +90,8 @@ def _losses(results):
 def _headlines(results):
     """Two tables: loads and timed statements."""
     parts = ['<h2>At a glance</h2><p class="note">smgr_atomic against the first arm of each comparison, round by '
-             'round, with the interval of the median. “No difference shown”: the interval includes 1. “Of the unsafe bound”: '
-             'against stock with images off.</p>']
+             'round, with the interval of the median. “No difference shown”: the interval includes 1. “Of the unsafe '
+             'bound”: against stock with images off.</p>']
     for tasks, keys in ((False, claims.HEADLINE), (True, claims.TASK_HEADLINE)):
         chosen = [result for result in results if bool(result.plan.task) == tasks]
         if not chosen:

@@ -97,7 +97,9 @@ class Wal(unittest.TestCase):
             first, second, _ = sorted(path for path in live.iterdir() if path.is_file())
             first.rename(live / f'00000001{0:08X}{9:08X}')
             second.unlink()
-            self.assertEqual([number >> 24 for number, _ in wal.segments(kept, 0, 1 << 32, 1 << 24)], [3, 4, 5])
+            found = wal.segments(kept, 0, 1 << 32, 1 << 24)
+            self.assertEqual([(number >> 24, len(path.read_bytes())) for number, path in found],
+                             [(number, 64) for number in (3, 4, 5)])
 
     def test_segments_of_the_next_log(self):
         size = 1 << 24
@@ -186,10 +188,10 @@ class Pages(unittest.TestCase):
         return figures.of_run(plan, summary, {}, [], self.COUNTERS, [], {**self.COUNTERS, 'seconds': 1}, None)
 
     def test_tasks(self):
-        for profile, per_page, per_second in (('copy', None, None), ('create-index', None, None), ('vacuum', None, None),
-                                              ('wear', 8192, None), ('checkpoint-100mb', 8192, 3.75)):
+        for profile, *expected in (('copy', None, None), ('create-index', None, None), ('vacuum', None, None),
+                                   ('wear', 8192, None), ('checkpoint-100mb', 8192, 3.75)):
             found = self.figures(profile)
-            self.assertEqual((found.get('bytes_per_page'), found.get('task_pages_per_s')), (per_page, per_second), profile)
+            self.assertEqual([found.get(name) for name in ('bytes_per_page', 'task_pages_per_s')], expected, profile)
             self.assertEqual((found['task_s'], found['drained_bytes_per_transaction']), (3.0, 40960))
 
     def test_loads(self):

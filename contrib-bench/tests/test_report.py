@@ -80,8 +80,8 @@ class Standby(unittest.TestCase):
                  'replica': {'lag_most_bytes': 9, 'lag_end_bytes': 9, 'catch_up_s': seconds}}
                 for number, seconds in ((1, 12.5), (2, None))]
         self.assertIsNone(figures.replica(runs[1]['replica'])['catch_up_s'])
-        self.assertEqual(report.remarks(runs), ['The standby needed more than 180 s to catch up and was not waited for any '
-                                                'longer: stock: round 2.'])
+        self.assertEqual(report.remarks(runs), ['The standby needed more than 180 s to catch up and was not waited for '
+                                                'any longer: stock: round 2.'])
         self.assertEqual(report.remarks(runs[:1]), [])
 
     def test_its_time_is_estimated(self):

@@ -56,8 +56,8 @@ class Judged(unittest.TestCase):
         found.records[-1]['checkpoints'] = []
         self.assertEqual([row[0] for row in claims.targets([found])],
                          ['not shown (no checkpoint)', 'not shown (no checkpoint)', 'reached'])
-        self.assertEqual(claims.target_lines([found])[0],
-                         'not shown (no checkpoint): a-comparison: TPS: smgr_atomic ÷ stock, images on ≥ 1: 2.00 (2.00–2.00)')
+        self.assertEqual(claims.target_lines([found])[0], 'not shown (no checkpoint): a-comparison: TPS: smgr_atomic ÷ '
+                         'stock, images on ≥ 1: 2.00 (2.00–2.00)')
         for timeout, verdict in (('5min', 'reached'), ('1h', 'reached'), ('60', 'not shown (no checkpoint)')):
             found.plan.checkpoint_timeout = timeout         # meant to have none, or not
             self.assertEqual(claims.targets([found])[0][0], verdict, timeout)
@@ -72,7 +72,8 @@ class Judged(unittest.TestCase):
         self.assertEqual([row[0] for row in claims.targets([found])], ['reached (noisy)', 'reached'])
 
     def test_times(self):
-        self.assertEqual([options.seconds(text) for text in ('30', '30s', '5min', '1h', '1 d')], [30, 30, 300, 3600, 86400])
+        for text, seconds in (('30', 30), ('30s', 30), ('5min', 300), ('1h', 3600), ('1 d', 86400)):
+            self.assertEqual(options.seconds(text), seconds)
         with self.assertRaises(options.PlanError):
             options.parse(['--checkpoint-timeout', '5 minutes'])
 
