@@ -74,11 +74,11 @@ says_yes(const char *directory, const char *name)
 }
 
 /*
- * The only device below this one, as a directory of sysfs.  1 = found, 0 = there
- * is none, -1 = there are several, or nobody can say.
+ * How many devices are below this one, and one of them, as a directory of sysfs;
+ * -1 = nobody can say.
  */
 static int
-device_below(const char *device, char *below, size_t size)
+devices_below(const char *device, char *below, size_t size)
 {
 	char		path[MAX_PATH];
 	struct dirent *entry;
@@ -93,11 +93,15 @@ device_below(const char *device, char *below, size_t size)
 	{
 		if (entry->d_name[0] == '.')
 			continue;
-		if (++count > 1 || snprintf(below, size, "%s/%s", path, entry->d_name) >= (int) size)
-			count = -MAX_STACK;
+		count++;
+		if (snprintf(below, size, "%s/%s", path, entry->d_name) >= (int) size)
+		{
+			count = -1;
+			break;
+		}
 	}
 	closedir(slaves);
-	return count < 0 ? -1 : count;
+	return count;
 }
 
 /* Has a device one leg, and none of those below it a page cache? */
@@ -114,7 +118,7 @@ device_is_plain(unsigned int major_number, unsigned int minor_number)
 			strncat(device, "/..", sizeof(device) - strlen(device) - 1);
 		if (exists(device, "md") || (exists(device, "loop") && !says_yes(device, "loop/dio")))
 			return false;
-		switch (device_below(device, below, sizeof(below)))
+		switch (devices_below(device, below, sizeof(below)))
 		{
 			case 0:
 				return true;
