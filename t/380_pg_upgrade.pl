@@ -75,7 +75,9 @@ sub upgrade
 			'-p', $from->port, '-P', $to->port, '-s', $ENV{HOME}, @options
 		],
 		'<', \undef, '>&', \my $out);
-	return $done ? '' : $out;
+	return '' if $done;
+	my ($log) = $out =~ /last few lines of "([^"]+)"/;
+	return $out . ($log && -e $log ? "\n$log:\n" . slurp_file($log) =~ s/.*?((?:.*\n){0,20})\z/$1/sr : '');
 }
 
 sub is_upgraded
