@@ -77,7 +77,8 @@ sub upgrade
 		'<', \undef, '>&', \my $out);
 	return '' if $done;
 	my ($log) = $out =~ /last few lines of "([^"]+)"/;
-	return $out . ($log && -e $log ? "\n$log:\n" . slurp_file($log) =~ s/.*?((?:.*\n){0,20})\z/$1/sr : '');
+	my @lines = $log && -e $log ? split /^/, slurp_file($log) : ();
+	return join '', $out, "\n", splice @lines, @lines > 20 ? -20 : 0;
 }
 
 sub is_upgraded
