@@ -172,7 +172,7 @@ typedef struct Repair
 	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
 	bool	   *cached;			/* of each copy: its page may not come from storage */
-	bool		device_failed;	/* no page is taken to come from there */
+	bool		device_failed;	/* from then on no page is taken to come from storage */
 	/* the segment that is open */
 	int			fd;				/* -1 = there is none, or it is not needed */
 	bool		trusted;		/* where nothing is cached, reads tell of storage */
@@ -257,7 +257,7 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	}
 	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
 		refuse_file("open", repair->path);
-	/* takes an error from before the start, if there is one; it may be about any file */
+	/* takes an error from before the start, if there is one; it may be about other files, too */
 	repair->device_failed = fsync(repair->fd) != 0 || repair->device_failed;
 	repair->trusted = !repair->device_failed && sa_readback_trusted(repair->fd);
 	repair->size = st.st_size;
