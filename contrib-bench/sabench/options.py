@@ -240,6 +240,9 @@ def seconds(text):
     return float(found[1]) * {'': 1, 's': 1, 'min': 60, 'h': 3600, 'd': 86400}[found[2]]
 
 
+FLAGS = {item.name for item in dataclasses.fields(Plan) if item.type is bool}       # in a small file "yes"
+
+
 def megabytes(text):
     """"8GB", "512MB", "4G" -> MB."""
     units = {'K': 1 / 1024, 'M': 1, 'G': 1024, 'T': 1024 * 1024}
@@ -396,7 +399,7 @@ def _default(key, value):
     """A line of a profile as the value of its option; other types are argparse's business."""
     if key in LISTS and isinstance(value, str):
         return [setting.strip() for setting in value.split(';')]
-    if key in ('wal-volume', 'no-drain', 'huge-pages'):
+    if key.replace('-', '_') in FLAGS:
         return value == 'yes'
     return value
 
