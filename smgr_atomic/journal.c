@@ -478,7 +478,6 @@ gather_batch(const SaJournalHeader *header, Gathered *gathered)
 					  &gathered->forget_capacity, sizeof(Forget)))
 				return ENOMEM;
 			gathered->forgets[gathered->forget_count++] = forget;
-			scan->forgets++;
 		}
 		else
 		{
@@ -576,7 +575,9 @@ sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super, uint
 		qsort(gathered.forgets, gathered.forget_count, sizeof(Forget), compare_forgets);
 	for (size_t i = 0; i < scan->count && error == 0; i++)
 	{
-		if (!is_forgotten(&gathered, &scan->copies[i]))
+		if (is_forgotten(&gathered, &scan->copies[i]))
+			scan->forgotten++;
+		else
 			scan->copies[kept++] = scan->copies[i];
 	}
 	free(gathered.forgets);

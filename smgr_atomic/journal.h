@@ -119,7 +119,7 @@ typedef struct SaJournalScan
 	SaJournalCopy *copies;		/* by key, newest first; malloc'ed */
 	size_t		count;
 	uint64		batches;		/* with pages that count */
-	uint64		forgets;		/* records */
+	uint64		forgotten;		/* copies that a "forget" made void */
 } SaJournalScan;
 
 /* Reads one block at an offset; 0 or an errno. */

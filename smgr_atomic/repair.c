@@ -448,8 +448,9 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	ereport(LOG,
 			(errmsg("smgr_atomic: page journal: " UINT64_FORMAT " batches, " UINT64_FORMAT " pages checked, "
 					UINT64_FORMAT " restored, " UINT64_FORMAT " rewritten, " UINT64_FORMAT " of files that are gone, "
-					UINT64_FORMAT " not finished; %.0f ms",
-					scan.batches, repair.checked, repair.restored, repair.rewritten, repair.skipped, repair.unfinished,
+					UINT64_FORMAT " not finished, " UINT64_FORMAT " void; %.0f ms",
+					scan.batches, repair.checked, repair.restored, repair.rewritten, repair.skipped,
+					repair.unfinished, scan.forgotten,
 					INSTR_TIME_GET_MILLISEC(elapsed))));
 	sa_doublewrite_repaired(repair.checked, repair.restored);
 	sa_journal_scan_free(&scan);

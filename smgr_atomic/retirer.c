@@ -9,11 +9,12 @@
  * full meanwhile.  So this worker does it ahead of need (doublewrite.c).
  *
  * It has the kernel write back the pages of each section as soon as the section
- * is complete, with no more than smgr_atomic.io_depth of them under way, because
- * all that an fdatasync() finds goes to the device at once, and WAL waits behind
- * it.  When no such section is left and most of the ring is in use, it retires
- * them.  For each step it takes the lock under which files are synced, because it
- * may be the one that the kernel tells of a failure (doublewrite.c).
+ * is complete, in steps, because all that an fdatasync() finds goes to the device
+ * at once, and WAL waits behind it.  A step is what the device does in some
+ * milliseconds (steps.h): many pages at once cost less processor time than a few
+ * now and then.  When no such section is left and most of the ring is in use, it
+ * retires them.  For each step it takes the lock under which files are synced,
+ * because it may be the one that the kernel tells of a failure (doublewrite.c).
  *
  * It starts with the postmaster, because writers serve recovery too.  It may
  * die at any point: whoever finds the journal full makes room itself.
@@ -27,6 +28,7 @@
 
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
@@ -38,8 +40,19 @@
 #include "journalfile.h"
 #include "retirer.h"
 #include "smgr_atomic.h"
+#include "steps.h"
 #include "worker.h"
 #include "writeback.h"
+
+typedef struct Step
+{
+	uint32		first;			/* of the pages of a segment */
+	uint32		end;
+	int			might;			/* requests it might have made */
+	int			made;			/* and those it made */
+} Step;
+
+static SaSteps steps;
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
 void
@@ -49,6 +62,41 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
+/* Begin the next step, of pages of one segment in order, after the page "first". */
+static Step
+begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
+{
+	Step		step = {.first = first, .might = steps.next, .made = steps.next};
+
+	step.end = first + sa_writeback_step(pages + first, count - first, &step.made);
+	sa_writeback_start(fd, pages + first, step.end - first);
+	return step;
+}
+
+static double
+milliseconds_since(instr_time then)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, then);
+	return INSTR_TIME_GET_MILLISEC(now);
+}
+
+/*
+ * Take the lock under which files are synced; false if it was others' for so long
+ * that the time says nothing of the device.
+ */
+static bool
+sync_begins_at_once(void)
+{
+	instr_time	asked;
+
+	INSTR_TIME_SET_CURRENT(asked);
+	sa_doublewrite_sync_begins();
+	return milliseconds_since(asked) < 1;
+}
+
 /*
  * Pages of one segment, in order.  Those of one step are begun while those of the
  * one before are on their way.
@@ -56,27 +104,32 @@ sa_retirer_register(void)
 static void
 write_back_file(const SaJournalKey *pages, uint32 count)
 {
-	int			requests = Max(sa_io_depth / 2, 1);
 	char		path[MAXPGPATH];
+	Step		before,
+				step = {0};
+	instr_time	ended;
+	bool		measured;
 	int			fd;
 
-	if (pages[0].relation == 0)
-		return;					/* void by now */
+	if (pages[0].relation == 0 || ShutdownRequestPending)
+		return;					/* void by now, or no time */
 	sa_journal_segment_path(&pages[0], path);
 	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
 	if (fd < 0)
 		return;					/* retiring will say why, if it has to */
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
-	for (uint32 awaited = 0, begun = 0, next; awaited < count && !ShutdownRequestPending;)
+	INSTR_TIME_SET_CURRENT(ended);
+	do
 	{
-		next = begun + sa_writeback_step(pages + begun, count - begun, requests);
-		sa_doublewrite_sync_begins();
-		sa_writeback_start(fd, pages + begun, next - begun);
-		sa_writeback_await(fd, pages + awaited, begun - awaited);
+		before = step;
+		measured = sync_begins_at_once();
+		step = begin_step(fd, pages, before.end, count);
+		sa_writeback_await(fd, pages + before.first, before.end - before.first);
 		sa_doublewrite_sync_ends(false, NULL);
-		awaited = begun;
-		begun = next;
-	}
+		if (measured && before.first < before.end)
+			sa_steps_ended(&steps, before.might, before.made, milliseconds_since(ended));
+		INSTR_TIME_SET_CURRENT(ended);
+	} while (step.first < step.end && !ShutdownRequestPending);
 	pgstat_report_wait_end();
 	close(fd);
 }
@@ -119,6 +172,7 @@ sa_retirer_main(Datum arg)
 	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_section_max() * sizeof(SaJournalKey));
 	before_shmem_exit(leave_at_exit, 0);
 	sa_doublewrite_set_retirer(MyLatch);
+	sa_steps_begin(&steps, sa_io_depth);
 
 	while (!ShutdownRequestPending)
 	{

@@ -42,6 +42,7 @@
 #include "writeback.h"
 
 #define MAX_RUN 32				/* pages of one request */
+#define MAX_GAP 1024			/* pages between two of one call */
 #define PASSING_PAUSE_US 10000
 #define PASSING_TRIES 3000		/* half a minute */
 
@@ -172,8 +173,8 @@ sa_file_set_sync(SaFileSet *set)
 /* ---- pages ---- */
 
 /*
- * sync_file_range() over the blocks of these pages, which are of one file and in
- * order, and over what lies between.  Where the kernel cannot do this, who syncs
+ * One sync_file_range() from the first to the last of these pages, which are of
+ * one file and in order.  Where the kernel cannot do this, who syncs
  * the file has more to do.
  */
 static void
@@ -209,34 +210,50 @@ run_length(const SaJournalKey *pages, uint32 count)
 	return length;
 }
 
-/* How many of these pages, of one file and in order, make so many requests. */
+/*
+ * How many of these pages, of one file and in order, make no more than so many
+ * requests; *requests becomes the number that they make.
+ */
 uint32
-sa_writeback_step(const SaJournalKey *pages, uint32 count, int requests)
+sa_writeback_step(const SaJournalKey *pages, uint32 count, int *requests)
 {
 	uint32		length = 0;
+	int			made;
 
-	for (int i = 0; i < requests && length < count; i++)
+	for (made = 0; made < *requests && length < count; made++)
 		length += run_length(pages + length, count - length);
+	*requests = made;
 	return length;
+}
+
+/*
+ * sync_file_range() over these pages, of one file and in order, and over what lies
+ * between: what is dirty there has to be written soon as well, and one call costs
+ * less than many.  But one does not reach over what may be the rest of the file.
+ */
+static void
+sync_ranges(int fd, const SaJournalKey *pages, uint32 count, unsigned int flags)
+{
+	uint32		next;
+
+	for (uint32 first = 0; first < count; first = next)
+	{
+		for (next = first + 1; next < count && pages[next].block - pages[next - 1].block <= MAX_GAP;)
+			next++;
+		sync_range(fd, pages + first, next - first, flags);
+	}
 }
 
 /* Have the kernel begin to write these pages of one file, in order. */
 void
 sa_writeback_start(int fd, const SaJournalKey *pages, uint32 count)
 {
-	uint32		run;
-
-	for (uint32 i = 0; i < count; i += run)
-	{
-		run = run_length(pages + i, count - i);
-		sync_range(fd, pages + i, run, SYNC_FILE_RANGE_WRITE);
-	}
+	sync_ranges(fd, pages, count, SYNC_FILE_RANGE_WRITE);
 }
 
 /* Wait until what was begun of these is done. */
 void
 sa_writeback_await(int fd, const SaJournalKey *pages, uint32 count)
 {
-	if (count > 0)
-		sync_range(fd, pages, count, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER);
+	sync_ranges(fd, pages, count, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER);
 }

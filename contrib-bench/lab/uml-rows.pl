@@ -377,8 +377,13 @@ sub check_server
 	wait_for(sub { -s SERVER . '/ready' || ended($working) }) && !$working->{ended}
 	  or die 'the server does not get to work: ' . slurp($working->{out});
 	$seen->{server_io_method} = slurp(SERVER . '/ready');
-	my $count = count_commands(sub { sleep COUNT_SECONDS });
-	$seen->{server_atomic_commands} = $count->{+WRITE_ATOMIC_16} // 0;
+	my $is_hardware = $row->{verdict} eq 'hardware';
+	for (1 .. $is_hardware ? 30 : 1)		# of a host that stands still
+	{
+		my $count = count_commands(sub { sleep COUNT_SECONDS });
+		$seen->{server_atomic_commands} = $count->{+WRITE_ATOMIC_16} // 0;
+		last if $seen->{server_atomic_commands} > 0;
+	}
 	run('xfs_io', '-x', '-c', 'shutdown', MOUNT);
 	wait_for(sub { ended($working) }) or die 'the server does not end';
 	die 'server: ' . slurp($working->{out}) if $working->{status};
@@ -395,7 +400,7 @@ sub check_server
 	  if $seen->{server_io_method} ne ($row->{io_uring_disabled} ? 'pwritev2 (io_uring refused: Operation not permitted)' : 'io_uring');
 	problem($seen, "$verified->{protection} instead of $row->{verdict}") if $verified->{protection} ne $row->{verdict};
 	problem($seen, "$seen->{server_atomic_commands} atomic commands from the server")
-	  if ($row->{verdict} eq 'hardware') != ($seen->{server_atomic_commands} > 0);
+	  if $is_hardware != ($seen->{server_atomic_commands} > 0);
 	return;
 }
 

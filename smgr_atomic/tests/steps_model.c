@@ -1,0 +1,167 @@
+/*-------------------------------------------------------------------------
+ *
+ * steps_model.c
+ *	  The size of the retirer's steps (steps.h) on devices of every speed.
+ *
+ *	  steps_model
+ *
+ * A device does so many requests a second, one after the other, and each is
+ * ready so many ms after that.  The loop is that of retirer.c: a step is begun,
+ * then the one before it is waited for.  Prints what is wrong; status 1 then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres_fe.h"
+
+#include "steps.h"
+
+typedef struct Device
+{
+	double		rate;			/* requests a ms */
+	double		latency;		/* ms */
+	double		now;
+	double		idle_at;
+	double		ready_at;		/* of the step begun last */
+} Device;
+
+static int	failures = 0;
+
+static void
+check(bool good, const char *what, const SaSteps *steps, const Device *device)
+{
+	if (good)
+		return;
+	failures++;
+	printf("not so: %s (rate %g a ms, latency %g ms, steps of %d, %d to %d)\n",
+		   what, device->rate, device->latency, steps->next, steps->fewest, steps->most);
+}
+
+/* The next file, of so many requests; returns how long its longest step took. */
+static double
+write_back_file(SaSteps *steps, Device *device, int requests)
+{
+	double		longest = 0,
+				ended = device->now;
+	int			might = 0,
+				made = 0;
+
+	do
+	{
+		int			before = made,
+					before_might = might;
+		double		before_ready = device->ready_at;
+
+		might = steps->next;
+		made = Min(might, requests);
+		requests -= made;
+		device->idle_at = Max(device->idle_at, device->now) + made / device->rate;
+		device->ready_at = device->idle_at + device->latency;
+		if (before > 0)
+		{
+			device->now = Max(device->now, before_ready);
+			longest = Max(longest, device->now - ended);
+			sa_steps_ended(steps, before_might, before, device->now - ended);
+		}
+		ended = device->now;
+		check(steps->next >= steps->fewest && steps->next <= steps->most, "a step is within its bounds", steps, device);
+	} while (made > 0);
+	return longest;
+}
+
+/* A device of one speed: its steps take what they should, and it is kept busy. */
+static void
+steady(int io_depth, double rate, double latency)
+{
+	Device		device = {.rate = rate, .latency = latency};
+	SaSteps		steps;
+	double		begin,
+				size,
+				busy,
+				longest = 0;
+	int			done = 0;
+
+	sa_steps_begin(&steps, io_depth);
+	write_back_file(&steps, &device, 100000);
+	begin = device.now;
+	for (; done < 200000; done += 10000)
+	{
+		double		took = write_back_file(&steps, &device, 10000);
+
+		longest = Max(longest, took);
+	}
+	size = latency < SA_STEP_MS ? steps.most : steps.fewest;
+	busy = Min(rate, 2 * size / (latency + size / rate));
+	check(longest <= Max(2 * SA_STEP_MS, steps.fewest / rate) + latency + 0.1, "no step takes long", &steps, &device);
+	check(done / (device.now - begin) > 0.8 * busy, "the device is kept busy", &steps, &device);
+}
+
+/* Pages that are clean, then a device that is slow. */
+static void
+clean_before(int io_depth, double rate, int requests)
+{
+	Device		device = {.rate = 1e9};
+	SaSteps		steps;
+	int			allowed;
+
+	sa_steps_begin(&steps, io_depth);
+	for (int i = 0; i < 20; i++)
+		write_back_file(&steps, &device, 10000);
+	check(steps.next == steps.most, "clean pages go out in the largest steps", &steps, &device);
+	device.rate = rate;
+	write_back_file(&steps, &device, requests);
+	write_back_file(&steps, &device, requests);
+	allowed = Max(steps.fewest, (int) (2 * rate * SA_STEP_MS * steps.most / Min(requests, steps.most)));
+	check(steps.next <= allowed, "a slow step makes the next ones smaller", &steps, &device);
+}
+
+/* Files of few requests each, on a fast device. */
+static void
+short_files(int io_depth)
+{
+	Device		device = {.rate = 1e9};
+	SaSteps		steps;
+	int			before;
+
+	sa_steps_begin(&steps, io_depth);
+	before = steps.next;
+	for (int i = 0; i < 1000; i++)
+		write_back_file(&steps, &device, before - 1);
+	check(steps.next == before, "short steps do not make steps larger", &steps, &device);
+}
+
+/* Two steps of one size were begun before the time of either was known. */
+static void
+both_slow(int io_depth)
+{
+	Device		device = {.rate = 1e9};
+	SaSteps		steps;
+	int			large;
+
+	sa_steps_begin(&steps, io_depth);
+	write_back_file(&steps, &device, 100000);
+	large = steps.next;
+	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
+	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
+	check(steps.next == Max(large / 4, steps.fewest), "the same slow time counts once", &steps, &device);
+}
+
+int
+main(void)
+{
+	static const double rates[] = {0.1, 0.5, 3, 16, 100, 1000};
+	static const double latencies[] = {0, 0.2, 1, 6, 12, 50};
+
+	for (int io_depth = 1; io_depth <= 256; io_depth++)
+	{
+		for (int i = 0; i < lengthof(rates); i++)
+		{
+			for (int j = 0; j < lengthof(latencies); j++)
+				steady(io_depth, rates[i], latencies[j]);
+			clean_before(io_depth, rates[i], 100000);
+			clean_before(io_depth, rates[i], io_depth * 2);
+		}
+		short_files(io_depth);
+		both_slow(io_depth);
+	}
+	return failures > 0;
+}
