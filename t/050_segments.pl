@@ -93,7 +93,7 @@ $node->safe_psql('postgres', q{
 ($file) = block_in_file($node, 't', 0);
 grow_to_a_segment();
 my $insert = q{INSERT INTO t SELECT i, 0, repeat('x', 300) FROM generate_series(1, 5000) i};
-my $session = $node->background_psql('postgres', on_error_stop => 1);
+my $session = $node->background_psql('postgres', on_error_stop => 1, timeout => 900);
 $session->query_safe($insert);
 $session->query_safe('UPDATE t SET v = 1');
 $session->query_safe('CHECKPOINT');

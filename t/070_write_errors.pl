@@ -68,6 +68,7 @@ sub create_extension_once
 {
 	$node->safe_psql('postgres',
 		'SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS smgr_atomic');
+	settle($node);
 	$node->safe_psql('postgres', 'CHECKPOINT');
 	return;
 }

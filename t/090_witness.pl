@@ -100,8 +100,9 @@ sub observe
 	return ($running, $recovery, $counters);
 }
 
-# The counters, and a mark in the trace for the same moment: no page is written
-# between the two while nothing else runs.
+# The counters, and a mark in the trace for the same moment: no page may be
+# written between the two.  Nothing else runs, but the session that counts reads
+# catalogs, may set hint bits there and evict those pages: then it counts again.
 sub count_until_marker
 {
 	my ($node) = @_;
@@ -110,10 +111,17 @@ sub count_until_marker
 	$node->append_conf('postgresql.conf', "autovacuum = off\nbgwriter_lru_maxpages = 0\n");
 	$node->reload;
 	$node->poll_query_until('postgres', q{
-		SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'autovacuum worker')})
+		SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type ~ '^autovacuum')})
 	  or die 'autovacuum does not end';
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return $node->safe_psql('postgres', "$sum; SELECT pg_stat_file('$marker', true) IS NULL; $sum");
+	for my $marker (map { "${marker}_$_" } 1 .. 20)
+	{
+		$node->safe_psql('postgres', 'CHECKPOINT');
+		my ($before, undef, $after) = split /\n/,
+		  $node->safe_psql('postgres', "$sum; SELECT pg_stat_file('$marker', true) IS NULL; $sum");
+		return { pages => $before, marker => $marker } if $before == $after;
+		note "counted again: $before and $after pages";
+	}
+	return;
 }
 
 # -- the control
@@ -153,9 +161,8 @@ for my $case (
 	next if $kind ne 'direct';
 	%writers = $running->writers;
 	cmp_ok(scalar keys %writers, '>=', 3, "$kind: several processes overwrite pages");
-	my ($before, undef, $after) = split /\n/, $counters;
-	is($after, $before, "$kind: nothing was written while counting");
-	is($running->atomic_writes_until($marker), $before,
+	ok($counters, "$kind: nothing was written while counting");
+	is($running->atomic_writes_until($counters->{marker}), $counters->{pages},
 		"$kind: smgr_atomic_stats counts what the witness saw");
 }
 

@@ -16,7 +16,8 @@ my $seed = SmgrAtomic::Crash::first_seed();
 my $lab  = SmgrAtomic::Crash->new;
 
 my @made = ('BEGIN', 'CREATE TABLE copied (id int PRIMARY KEY)', "COPY copied FROM PROGRAM 'seq 150000'",
-	'COMMIT', 'SELECT pg_sleep(1)', 'DROP TABLE copied');
+	'COMMIT', 'SELECT pg_sleep(0.1)', 'DROP TABLE copied');
+my @kept_a_while = map { s/pg_sleep\(0.1\)/pg_sleep(1)/r } @made;
 my @whole_copy = ('copied', 'COMMIT', 'count(*) = 150000 AND sum(id) = 11250075000');
 my @not_in_wal = ('wal_level=minimal', 'max_wal_senders=0');
 
@@ -42,7 +43,7 @@ my @scenarios = (
 	{
 		name    => 'after a COPY that is not in WAL',
 		doing   => qr/pg_sleep/,
-		clients => \@made,
+		clients => \@kept_a_while,
 		left    => \@whole_copy,
 		conf    => \@not_in_wal
 	},
@@ -158,7 +159,7 @@ sub in_checkpoint
 {
 	my ($arm) = @_;
 	my $run = $lab->begin(arm => $arm, seed => $seed,
-		conf => [ 'shared_buffers=16MB', 'bgwriter_lru_maxpages=0', 'autovacuum=off' ]);
+		conf => [ 'shared_buffers=16MB', 'bgwriter_lru_maxpages=0', 'autovacuum=off', 'checkpoint_timeout=1h' ]);
 
 	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
 	$run->workload(checkpoints => 0, transactions => 100);

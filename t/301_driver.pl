@@ -20,7 +20,7 @@ my $library = build_library('hold_fsync.c');
 my $node    = new_node(
 	'main',
 	volume => create_volume('data', size => '2G'),
-	conf   => "wal_level = replica\nrestart_after_crash = on\ncheckpoint_timeout = 1h\nsmgr_atomic.journal_size = 64MB\n");
+	conf   => "wal_level = replica\nwal_keep_size = 256MB\nrestart_after_crash = on\ncheckpoint_timeout = 1h\nsmgr_atomic.journal_size = 64MB\n");
 start_holding($node, $library);
 init_bank($node, 1);
 reach($node, 'active', 'started');

@@ -22,13 +22,20 @@ mkdir "$small/space" or die "mkdir: $!";
 $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$small/space'");
 reach($node, 'active', 'started');
 
+# XFS gives some space back later; so once more, until there is none.
 sub fill
 {
 	my ($directory) = @_;
 	open my $file, '>', "$directory/filler" or die "filler: $!";
-	for my $size (2**20, 4096)
+	for (my $more = 1; $more;)
 	{
-		1 while (syswrite($file, 'x' x $size) // 0) == $size;
+		$more = 0;
+		for my $size (2**20, 4096)
+		{
+			$more++ while (syswrite($file, 'x' x $size) // 0) == $size;
+		}
+		$file->sync;
+		sleep 1;
 	}
 	close $file;
 	return;

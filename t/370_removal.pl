@@ -44,8 +44,12 @@ sub preload
 
 sub write_and_crash
 {
+	my ($mode) = @_;
 	my $load = start_load($node);
 	wait_for_load($node, 200);
+	$node->poll_query_until('postgres', 'SELECT used > 0 FROM smgr_atomic_journal')
+	  or die 'no page goes to the journal'
+	  if ($mode // '') eq 'doublewrite';
 	kill_cluster($node);
 	stop_load($load);
 	return;
@@ -134,7 +138,7 @@ sub servers_own_tools
 	reach($node, 'active', 'after single-user');
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM pgbench_tellers WHERE filler LIKE 'single%'}), 10,
 		'after single-user: what it wrote is there');
-	write_and_crash();
+	write_and_crash($mode);
 	$out = single_user("SELECT count(*) FROM pgbench_history\nCHECKPOINT\n");
 	like($out, qr/redo done/, 'single-user: recovers a crash while active');
 	like($out, qr/page journal: [1-9]\d* batches/, 'single-user: ... after repair') if $mode eq 'doublewrite';

@@ -20,7 +20,7 @@ need_torn_free_xfs();
 my $node = new_node(
 	'main',
 	volume => create_volume('data', size => '1G'),
-	conf   => "wal_level = replica\nsmgr_atomic.manage_full_page_writes = off\nfull_page_writes = off\n");
+	conf   => "wal_level = replica\nwal_keep_size = 256MB\nsmgr_atomic.manage_full_page_writes = off\nfull_page_writes = off\n");
 $node->start;
 init_bank($node, 1);
 reach($node, 'active', 'started');

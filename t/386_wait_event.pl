@@ -25,7 +25,7 @@ my ($file) = block_in_file($node, 't', 0);
 $node->stop;
 
 start_traced($node, '-o', '/dev/null', '-e', 'trace=pwritev2', '-P', $node->data_dir . "/$file",
-	'-e', 'inject=pwritev2:delay_enter=5000000:when=1');
+	'-e', 'inject=pwritev2:delay_enter=10000000:when=1');
 settle($node);
 $node->safe_psql('postgres', 'UPDATE t SET v = 1');
 my $checkpoint = $node->background_psql('postgres');

@@ -74,7 +74,7 @@ sub cuts_in_flips
 		$run->value('CREATE EXTENSION smgr_atomic');
 		$run->mark_log;
 		$run->workload(also => $flips);
-		SmgrAtomic::Crash::wait_for(60, sub { $run->log_text =~ /is now on.*is now off.*is now on/s })
+		SmgrAtomic::Crash::wait_for(180, sub { $run->log_text =~ /is now on.*is now off.*is now on/s })
 		  or BAIL_OUT('no changes of state');
 		SmgrAtomic::Crash::wait_for(60, sub { images_are($run) eq $wanted });
 		$run->cut_now(at_once => $number > $seed + MOST_CUTS / 2);    # a moment that was missed is aimed at

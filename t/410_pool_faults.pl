@@ -80,7 +80,7 @@ reach($node, 'active', 'writers');
 init_bank($node, 4);
 my $load = start_load($node, '-c', '4');
 wait_for_load($node, 100);
-for (1 .. 5)
+for (1 .. 30)
 {
 	my $old = writer_pid($node);
 
@@ -115,7 +115,7 @@ $node->safe_psql('postgres', $_) for (
 	'CREATE TABLE marker AS SELECT 1 AS acknowledged',
 	'CHECKPOINT');
 $node->safe_psql('postgres', 'UPDATE t SET i = -i WHERE i % 4 = 0');
-throttle_volume('slow', iops => 2);
+throttle_volume('slow', iops => 1);
 my $checkpoint = IPC::Run::start(
 	[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ], '<', \undef, '>', \$out, '2>', \$err);
 wait_until('requests to be under way', sub {
@@ -146,10 +146,16 @@ $node->safe_psql('postgres', $_) for (
 	'CHECKPOINT');
 $position = log_position($node);
 my $filler = "$small/filler";
+# XFS gives some space back later; so once more, until there is none
 my $size = 0;
-for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
+for (my $more = 1; $more;)
 {
-	$size += $piece while system("fallocate -o $size -l $piece $filler 2>/dev/null") == 0;
+	$more = 0;
+	for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
+	{
+		$more = $size += $piece while system("fallocate -o $size -l $piece $filler 2>/dev/null") == 0;
+	}
+	sleep 1;
 }
 $node->safe_psql('postgres', 'UPDATE big SET i = -i WHERE i % 3 = 0');
 ($out, $err) = ('', '');

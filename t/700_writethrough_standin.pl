@@ -62,6 +62,20 @@ sub calls
 	return @calls;
 }
 
+# The counter of pages, and the new calls, at a moment when no page was written: a
+# session that asks may evict one.
+sub pages_and_calls
+{
+	my ($pages, @calls) = (-1);
+
+	until ($pages == counters($node)->{pages})
+	{
+		$pages = counters($node)->{pages};
+		push @calls, calls();
+	}
+	return ($pages, @calls);
+}
+
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
 # Every call is one page (or an aligned run of them) on an ordinary descriptor.
@@ -91,12 +105,11 @@ like(slurp_file($node->logfile), qr/writethrough/, 'and the log says so');
 is(shown($node), 'off', 'no images');
 init_bank($node, 2);
 sql('CHECKPOINT');
-calls();
-my $before = counters($node)->{pages};
+my ($before) = pages_and_calls();
 sql('UPDATE pgbench_accounts SET abalance = abalance WHERE aid <= 20000');
 sql('CHECKPOINT');
-my @calls = calls();
-my $pages = counters($node)->{pages} - $before;
+my ($pages, @calls) = pages_and_calls();
+$pages -= $before;
 well_formed('synchronous', 8192, @calls);
 is(scalar(@calls), $pages, "one call for each of $pages pages");
 

@@ -226,17 +226,18 @@ sub run_command
 	return $out;
 }
 
-# Polls until the condition holds; false when it never does.
+# Polls until the condition holds; false when it never does.  $pause: longer where
+# to ask starts a program.
 sub wait_for
 {
-	my ($seconds, $condition) = @_;
+	my ($seconds, $condition, $pause) = @_;
 	my $end = time + $seconds;
 
 	while (1)
 	{
 		return 1 if $condition->();
 		return 0 if time > $end;
-		sleep 0.02;
+		sleep($pause // 0.02);
 	}
 }
 
@@ -268,7 +269,7 @@ sub start
 	my ($self, %options) = @_;
 
 	$self->launch(%options);
-	my $up = SmgrAtomic::Crash::wait_for(120, sub { $self->has_ended || $self->answers });
+	my $up = SmgrAtomic::Crash::wait_for(120, sub { $self->has_ended || $self->answers }, 0.1);
 	if (!$up || $self->{postmaster_status})
 	{
 		$self->kill_server;
@@ -361,7 +362,7 @@ sub check_arm
 	my $want = $arm->{whole} || $arm->{images_off} || $self->{arm} eq 'stock-off' ? 'off' : 'on';
 	my $have;
 
-	SmgrAtomic::Crash::wait_for(60, sub { ($have = $self->value('SHOW full_page_writes')) eq $want });
+	SmgrAtomic::Crash::wait_for(60, sub { ($have = $self->value('SHOW full_page_writes')) eq $want }, 0.1);
 	die "arm $self->{arm}: full_page_writes is $have\n" unless $have eq $want;
 	return;
 }
@@ -506,6 +507,9 @@ sub workload
 	$self->pgbench('checkpoint', "CHECKPOINT;\n\\sleep 1 s\n", '-T', 600)
 	  if $options{checkpoints} // 1;
 	$self->pgbench('also', $options{also}, '-T', 600) if $options{also};
+	SmgrAtomic::Crash::wait_for(60, sub {
+			$self->has_ended || ($self->sql('SELECT count(*) > 0 FROM ledger'))[1] =~ /^t/ }, 0.1)
+	  or die "the clients commit nothing\n";
 	return;
 }
 
@@ -516,7 +520,7 @@ sub end_clients
 
 	for my $pid (@{ $self->{clients} })
 	{
-		SmgrAtomic::Crash::wait_for(30, sub { waitpid($pid, POSIX::WNOHANG) != 0 })
+		SmgrAtomic::Crash::wait_for(300, sub { waitpid($pid, POSIX::WNOHANG) != 0 })
 		  or die "a client does not end\n";
 	}
 	$self->{clients} = [];
@@ -621,7 +625,7 @@ sub cut_now
 	}
 	$self->ctl('cut');    # no harm when it has happened
 	$self->{cut} = $self->disk_status;
-	SmgrAtomic::Crash::wait_for(10, sub { $self->has_ended });
+	SmgrAtomic::Crash::wait_for(2, sub { $self->has_ended });
 	$self->kill_server;
 	$self->end_clients;
 	return;
