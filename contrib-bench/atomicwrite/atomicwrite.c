@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef RWF_ATOMIC
 #define RWF_ATOMIC 0x00000040	/* linux/fs.h since 6.11 */
@@ -159,6 +160,8 @@ main(int argc, char **argv)
 	start = now();
 	written = overwrite(&ring, fd, buffers, depth, st.st_size / PAGE, in_pages ? 1e9 : amount,
 						in_pages ? (uint64_t) amount : UINT64_MAX);
+	if (in_pages && fdatasync(fd) < 0)
+		die("fdatasync", errno);
 	printf("{\"writes\": %llu, \"seconds\": %.3f, \"cpu_s\": %.3f}\n",
 		   (unsigned long long) written, now() - start, cpu_seconds());
 	io_uring_queue_exit(&ring);

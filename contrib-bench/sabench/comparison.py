@@ -28,15 +28,26 @@ class Comparison:
     def run(self):
         self._open_results()
         print(options.describe(self.plan) + '\n')
-        missing = [(number, arm) for number in range(1, self.plan.rounds + 1)
-                   for arm in self.plan.order(number) if not self._record(number, arm).exists()]
+        missing = self._missing()
         if missing:
             with contextlib.ExitStack() as stack:
                 self._open_place(stack)
                 self._baselines()
+                self._forget(missing)
                 self._measure(missing, stack)
         self.progress.end()
         self._report()
+
+    def _missing(self):
+        """(round, arm) of what is to be run, in its order: whole rounds, for arms are compared within a round."""
+        rounds = [number for number in range(1, self.plan.rounds + 1)
+                  if not all(self._record(number, arm).exists() for arm in self.plan.arm_list())]
+        return [(number, arm) for number in rounds for arm in self.plan.order(number)]
+
+    def _forget(self, missing):
+        """Half a round that is there goes, or another interruption would mix it with what is made now."""
+        for number, arm in missing:
+            self._record(number, arm).unlink(missing_ok=True)
 
     def _open_results(self):
         if not (self.results / 'command.txt').exists():
@@ -152,7 +163,7 @@ class Comparison:
         onerun.write_json(self._record(number, arm), record)
         self.took.append(record['elapsed_s'])
         self.progress.note(f'{self.label}round {number}/{self.plan.rounds} · {arm.name:<12} '
-                           + report.one_line(record['figures']) + (', NOISY' if report.noisy(record) else ''))
+                           + report.one_line(record['figures']) + (', NOISY' if report.disturbed(record) else ''))
 
     def _keep(self, number, arm, figures, machine, **more):
         """Write the record of a run that is not a load of its own."""
@@ -163,7 +174,7 @@ class Comparison:
             'wal': None, 'machine': machine, 'figures': figures, **more})
         self.progress.note(f'{self.label}round {number}/{self.plan.rounds} · {arm.name:<12} '
                            + report.one_line(figures)
-                           + (', NOISY' if report.noisy({'machine': machine}) else ''))
+                           + (', NOISY' if report.disturbed({'machine': machine}) else ''))
 
     # ---- afterwards ----
 

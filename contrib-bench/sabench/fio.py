@@ -38,9 +38,10 @@ JOBS = (Job('buffered', 'buffered, into the page cache', 1, 'buffered'),
           for depth in (1, 8, 32)))
 
 
-def estimate(seconds):
-    """Seconds that measure() takes."""
-    return len(JOBS) * (seconds + 1) + 4 if seconds else 0
+def estimate(seconds, disk):
+    """Seconds that measure() takes; the buffered job leaves its file to be written at the disk's pace."""
+    flush = FILE_MB / disk.bandwidth if disk.bandwidth else 0
+    return len(JOBS) * (seconds + 1) + 4 + flush if seconds else 0
 
 
 def knows_atomic(version):

@@ -8,7 +8,7 @@ import contextlib
 import pathlib
 import re
 
-from . import server
+from . import interrupt, server
 
 RESERVED = pathlib.Path('/proc/sys/vm/nr_hugepages')
 COMPACT = pathlib.Path('/proc/sys/vm/compact_memory')
@@ -28,10 +28,11 @@ class HugePages:
             return
         with contextlib.suppress(OSError):      # not every kernel has it
             COMPACT.write_text('1')             # the page cache has all memory in small pieces
-        before = int(RESERVED.read_text())
-        RESERVED.write_text(str(before + missing))
-        got = int(RESERVED.read_text()) - before
-        self.added += got
+        with interrupt.held():
+            before = int(RESERVED.read_text())
+            RESERVED.write_text(str(before + missing))
+            got = int(RESERVED.read_text()) - before
+            self.added += got
         if got < missing:
             raise server.ServerError(f'--huge-pages: the kernel gives {got} of {missing} more huge pages: '
                                      'memory is too full or in pieces')

@@ -1,15 +1,17 @@
 """What the figures of a comparison depend on beside its plan: --resume must find the same.
 
-identity.json in its directory: settings of the arms, limits of the disk, the server's version, and SHA-256 of the
-files of statements, of the installed library and of the sources of one that is built for a comparison.
+identity.json in its directory: settings of the arms, limits of the disk, the kernel, the server's version, and SHA-256 of
+the files of statements, of the installed library, of the sources of one that is built for a comparison, and of bench itself.
 """
 
 import dataclasses
 import hashlib
 import json
+import os
+import platform
 import subprocess
 
-from . import library, options
+from . import library, options, profiles
 
 FILE = 'identity.json'
 
@@ -21,6 +23,11 @@ def of(plan):
     found = {f'arm {arm.name}': {**arm.settings, 'full_page_writes in force': arm.full_page_writes,
                                  'library file': arm.library_file} for arm in arms}
     found['disk limits'] = [plan.disk().iops, plan.disk().bandwidth]
+    if plan.wal_limit:
+        found['limits of the volume of WAL'] = [plan.wal_disk().iops, plan.wal_disk().bandwidth]
+    found['kernel'], found['number of processors'] = platform.release(), os.cpu_count()
+    found['sources of bench'] = _hash(*(path for files in ('sabench/*.py', 'writecost/*.c', 'atomicwrite/*.c')
+                                        for path in sorted(profiles.HOME.glob(files))))
     found['server version'] = subprocess.run([str(programs / 'postgres'), '--version'], text=True, capture_output=True,
                                              check=True).stdout.strip()
     for name in ('setup', 'prepare', 'script', 'task'):

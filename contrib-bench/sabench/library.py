@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from . import profiles
+from . import interrupt, profiles
 
 SOURCE = profiles.HOME.parent
 TOOL = profiles.HOME / 'unsafe-library'
@@ -29,8 +29,9 @@ def install(plan, libraries, stack):
 
 
 def _tool(plan, what):
-    done = subprocess.run([str(TOOL), what], text=True, capture_output=True,
-                          env={**os.environ, 'PG_CONFIG': plan.pg_config}, start_new_session=True)
+    with interrupt.held():
+        done = subprocess.run([str(TOOL), what], text=True, capture_output=True,
+                              env={**os.environ, 'PG_CONFIG': plan.pg_config}, start_new_session=True)
     if done.returncode != 0:
         raise LibraryError(f'unsafe-library {what}: {done.stderr.strip()}')
 

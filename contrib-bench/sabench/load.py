@@ -17,6 +17,7 @@ from . import figures, measure as counters, statistics
 
 PROGRESS = re.compile(r'^progress: ([\d.]+) s, ([\d.]+) tps, lat ([\d.]+|NaN) ms')
 SAMPLES = 2_000_000         # logged transactions per run, beyond that a sample
+NOTHING = {'transactions': 0, 'failed': 0, 'tps': 0.0, 'latency_average_ms': 0.0}       # summary of no load
 
 
 class LoadError(Exception):
@@ -57,10 +58,8 @@ class Pgbench:
         server.run('VACUUM (FREEZE, ANALYZE);')
 
     def warm_up(self, server, seconds, seed):
-        """Unmeasured load; returns its TPS."""
-        if seconds == 0:
-            return 0.0
-        return summary(_pgbench(server, words(self.plan, seconds, seed)))['tps']
+        """Unmeasured load; returns its summary."""
+        return summary(_pgbench(server, words(self.plan, seconds, seed))) if seconds else NOTHING
 
     def measure(self, server, seed, directory, expected_tps, progress):
         """The measured run; logs go to directory.  Returns a function that reads them later."""
@@ -227,7 +226,7 @@ def summary(report):
 
     count = int(number(r'^number of transactions actually processed: (\d+)'))
     if count == 0:              # pgbench then says no more
-        return {'transactions': 0, 'failed': 0, 'tps': 0.0, 'latency_average_ms': 0.0}
+        return NOTHING
     return {
         'transactions': count,
         'failed': int(number(r'^number of failed transactions: (\d+)', 0)),

@@ -10,7 +10,7 @@ import subprocess
 import time
 from array import array
 
-from . import library, profiles, statistics, volume
+from . import library, processes, profiles, statistics, volume
 
 ACTIVE_SECONDS = 120        # a library must be in force this soon after the start
 QUIET_SECONDS = 30          # backends must be gone this soon after pgbench
@@ -98,16 +98,18 @@ def snapshot(server, devices):
 
 
 def _writers_query(version):
-    """Who wrote buffers and what checkpoints took; the views changed in 17."""
+    """Who wrote buffers and what checkpoints took; the views changed in 17 and in 18."""
     if version < 170000:
         return ('SELECT checkpoints_timed, checkpoints_req AS checkpoints_requested, '
                 'checkpoint_write_time, checkpoint_sync_time, buffers_checkpoint, '
                 'buffers_clean AS buffers_bgwriter, buffers_backend FROM pg_stat_bgwriter')
+    # one extension counts once in 18, however many pages it adds
+    pages = '(write_bytes + extend_bytes) / 8192' if version >= 180000 else 'writes + extends'
     return ('SELECT num_timed AS checkpoints_timed, num_requested AS checkpoints_requested, '
             'write_time AS checkpoint_write_time, sync_time AS checkpoint_sync_time, '
             'buffers_written AS buffers_checkpoint, '
             '(SELECT buffers_clean FROM pg_stat_bgwriter) AS buffers_bgwriter, '
-            "(SELECT coalesce(sum(writes + extends), 0) FROM pg_stat_io WHERE object = 'relation' "
+            f"(SELECT coalesce(sum({pages}), 0) FROM pg_stat_io WHERE object = 'relation' "
             "AND backend_type NOT IN ('checkpointer', 'background writer')) AS buffers_backend "
             'FROM pg_stat_checkpointer')
 
@@ -265,11 +267,10 @@ def busy():
 
 
 def background(seconds=1.0):
-    """Share of the processors that others use now; ask while nothing of ours runs."""
-    before = busy()
+    """Share of the processors that other programs use now; ask while nothing of ours runs."""
+    before = processes.others()
     time.sleep(seconds)
-    used = difference(before, busy())['cpu_used_s']
-    return min(used / (seconds * os.cpu_count()), 1.0)
+    return min(processes.grown(before, processes.others()) / (seconds * os.cpu_count()), 1.0)
 
 
 def _output(*command):

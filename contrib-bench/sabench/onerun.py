@@ -63,7 +63,7 @@ class Run:
         plan = self.plan
         checks = self._begin(running)
         self.progress.say(f'warm-up, {plan.warmup} s')
-        tps = self.load.warm_up(running, plan.warmup, self.seed + 1000)
+        tps = self.load.warm_up(running, plan.warmup, self.seed + 1000)['tps']
         measure.wait_quiet(running)
         self.place.limit(plan.disk())
         before, machine, others = self._now(running), measure.busy(), processes.others()
@@ -160,9 +160,9 @@ class Run:
 
     def _library(self, running, before, counters):
         """What smgr_atomic counted; the server must still be what the arm says."""
+        measure.check_arm(running, self.arm)
         if not self.arm.library:
             return None
-        measure.check_arm(running, self.arm)
         return measure.library_work(before, measure.library_stats(running), counters)
 
     def _look_at_wal(self, running, directory, start, end):
@@ -178,10 +178,10 @@ class Run:
         self.progress.say(f'load for {plan.crash_seconds} s, then a crash')
         self.place.unlimit()
         running.run('CHECKPOINT;')
-        tps = self.load.warm_up(running, plan.crash_seconds, self.seed + 2000)
+        transactions = self.load.warm_up(running, plan.crash_seconds, self.seed + 2000)['transactions']
         self.progress.say('recovery')
         return recovery.crash_and_recover(running, self.data, self.place, plan.disk(),
-                                          self.directory, tps, plan.crash_seconds)
+                                          self.directory, transactions)
 
     def _record(self, checks, start, counters, drained, library, machine, found, result, **more):
         return {'round': self.number, 'arm': self.arm.name, 'seed': self.seed, 'start': start,

@@ -12,15 +12,16 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from . import figures, fio, profiles, standby, targets
+from . import figures, fio, profiles, report, standby, targets
 from .sysbench import MB_PER_ROW, ROWS_PER_SCALE
 
 MB_PER_SCALE = 15.5         # tables and index of "pgbench -i", per unit of scale
 COPY_MB_PER_SECOND = 400    # for estimates of time only, as the next one
 TASK_SECONDS = 6
 DEFAULT_TIMEOUT = 300       # checkpoint_timeout of PostgreSQL, s
+RUN_SECONDS = 5.5           # of a run of a load beside its seconds: starts, checks, a look at its WAL
 SLICE_SECONDS = 0.4         # between two slices
-PAGES_PREPARE_SECONDS, PAGES_SECONDS = 25, 5        # of --driver pagerate and accept
+PAGES_PREPARE_SECONDS, PAGES_SECONDS = 45, 5        # of --driver pagerate and accept
 TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
 DRIVERS = {'pgbench': '', 'sysbench': '', 'slices': '', 'pagerate': 'page writes of a server and of the kernel',
            'accept': 'a page write by a process that evicts it'}     # with titles of those that run no load
@@ -63,6 +64,7 @@ class Plan:
     initdb_options: str = ''
     device_limit: str = 'none'
     wal_volume: bool = False
+    wal_limit: str = ''
     volume_size: str = 'auto'
     filesystem: str = 'xfs'
     mkfs_options: str = ''
@@ -120,6 +122,18 @@ class Plan:
         """
         return self.profile == 'wear' or self.times_checkpoint()
 
+    def measures(self, key):
+        """Whether runs have this figure, as far as the options decide."""
+        if key == 'tps' or key in report.SLICED:
+            return self.driver == 'slices' or self.is_load() and key == 'tps'
+        if self.no_drain and key in ('drain_s', 'drained_bytes_per_transaction'):
+            return False
+        counted = bool(self.task) or self.is_load()
+        return bool({'Time of one repetition': self.task, 'Page writes': DRIVERS[self.driver],
+                     'Throughput': self.is_load(), 'Latency, ms': self.is_load(), 'WAL': counted, 'Device': counted,
+                     'Recovery after kill -9': self.crash_seconds,
+                     'Standby': self.standby_mb_s}.get(report.section_of(key), True))
+
     def has_server_settings(self):
         """Whether the plan's scale and settings are in force, as with all but page writes alone."""
         return not DRIVERS[self.driver]
@@ -146,6 +160,14 @@ class Plan:
     def disk(self):
         return profiles.disk(self.device_limit)
 
+    def wal_disk(self):
+        """Limits of the volume of WAL, where it is one of its own."""
+        return profiles.disk(self.wal_limit or self.device_limit)
+
+    def disk_title(self):
+        """What limits the volume; of that of WAL too if it has other limits."""
+        return self.disk().title + (f', WAL {self.wal_disk().title}' if self.wal_limit else '')
+
     def order(self, round_number):
         """Arms in the order of one round (from 1)."""
         return in_turn(self.arm_list(), round_number)
@@ -162,15 +184,17 @@ class Plan:
         return 2048 + 2 * megabytes(self.max_wal_size)
 
     def volume_mb(self):
-        """Size of the volume: two copies of the data, WAL of both, room for copy-on-write."""
+        """Size of the volume: the initial data and those of all servers that are up at once, their WAL, and room for
+        copy-on-write."""
         if self.volume_size != 'auto':
             return megabytes(self.volume_size)
-        return max(8192, 4 * self.data_mb() + 2 * megabytes(self.max_wal_size))
+        copies = 1 + (len(self.arm_list()) if self.driver == 'slices' else 1)
+        return max(8192, copies * (2 * self.data_mb() + megabytes(self.max_wal_size)))
 
     def estimates(self):
         """Expected seconds: of the preparation, and of one run of one arm."""
         copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
-        prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds)
+        prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds, self.disk())
         if self.task:
             return prepare, copy + 5 + self.repeat * TASK_SECONDS + 2 * self.file_fio_seconds
         if self.driver == 'slices':
@@ -181,7 +205,7 @@ class Plan:
         more = self.crash_seconds + 8 if self.crash_seconds else 0
         if self.standby_mb_s:           # at worst an image of every page waits for the link
             more += copy / 2 + 8 + min(self.data_mb() / self.standby_mb_s, standby.CATCH_UP_SECONDS)
-        return prepare, copy + 3 + self.warmup + figures.LEAD + self.duration + drain + more
+        return prepare, copy + RUN_SECONDS + self.warmup + figures.LEAD + self.duration + drain + more
 
     def _drain_seconds(self):
         """How long a limited disk takes for the pages left in memory: all of the data at worst, in runs of
@@ -325,6 +349,7 @@ def _add_disk(parser):
                       help='limit on the volume while measuring (%(default)s)')
     disk.add_argument('--wal-volume', action='store_true',
                       help='WAL on a volume of its own, with the same limits')
+    disk.add_argument('--wal-limit', metavar='NAME', help='other limits for that volume')
     disk.add_argument('--volume-size', metavar='SIZE', help='(%(default)s: from the scale)')
     disk.add_argument('--filesystem', '--fs', choices=('xfs', 'ext4', 'btrfs'),
                       help='of the volume (%(default)s)')
@@ -456,13 +481,20 @@ def check(plan):
     for target in wanted:
         if not {target.arm, target.base} <= names:
             raise PlanError(f'--target "{target.text}": not both arms take part ({plan.arms})')
+        if not plan.measures(target.key):
+            raise PlanError(f'--target "{target.text}": this comparison does not measure {target.key}')
     disk = plan.disk()
     if plan.directory and (disk.iops or disk.bandwidth):
         raise PlanError('--device-limit works on a volume of ours only, not with --directory')
+    if plan.wal_limit and (plan.directory or not plan.wal_volume):
+        raise PlanError('--wal-limit goes with --wal-volume, and not with --directory')
+    if not (plan.task or plan.is_load()) and (disk.iops or disk.bandwidth or plan.wal_volume):
+        raise PlanError(f'--device-limit and --wal-volume do not go with --driver {plan.driver}')
+    plan.wal_disk()
     for name in ('script', 'setup', 'prepare', 'task'):
         if getattr(plan, name) and not plan.sql(name).is_file():
             raise PlanError(f'--{name}: there is no file "{getattr(plan, name)}"')
-    if (plan.task or plan.driver not in ('pgbench', 'sysbench')) and (plan.crash_seconds or plan.standby_mb_s):
+    if not plan.is_load() and (plan.crash_seconds or plan.standby_mb_s):
         raise PlanError('--crash-seconds and --standby-mb-s go with a load only')
     if plan.huge_pages and DRIVERS[plan.driver]:
         raise PlanError(f'--huge-pages does not go with --driver {plan.driver}')
@@ -525,7 +557,6 @@ def default_work_dir():
 
 def describe(plan):
     """The plan as text, for --dry-run and the head of a run."""
-    disk = plan.disk()
     if plan.directory:
         where = f'a new directory in {plan.directory}'
     else:
@@ -534,7 +565,7 @@ def describe(plan):
     lines = [f'load     {plan.load_title()}']
     if plan.has_server_settings():
         lines[0] += f', scale {plan.scale} ({plan.data_mb()} MB), {plan.clients} clients, {plan.jobs} threads'
-    lines.append(f'volume   {where}; {disk.title}' + ('; WAL on another one' if plan.wal_volume else ''))
+    lines.append(f'volume   {where}; {plan.disk_title()}' + ('; WAL on another one' if plan.wal_volume else ''))
     if plan.has_server_settings():
         lines.append(f'server   shared_buffers {plan.shared_buffers}, checkpoint_timeout '
                      f'{plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}'

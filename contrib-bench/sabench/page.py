@@ -102,7 +102,7 @@ def _headlines(results):
         for result in chosen:
             for arm, cells, near in claims.headline(result):
                 words = [*((word, '') for word in (result.name, arm.title, result.plan.arm_list()[0].title,
-                                                   result.plan.disk().title)), *cells, near]
+                                                   result.plan.disk_title())), *cells, near]
                 parts.append('<tr>' + ''.join(f'<td class="{kind}">{html.escape(word)}</td>'
                                               for word, kind in words) + '</tr>')
         parts.append('</table></div>')
@@ -123,7 +123,7 @@ def _baselines(results):
     """What the disk can do, for each comparison that measured it."""
     parts, seen = [], set()
     for result in results:
-        disk = result.plan.disk().title
+        disk = result.plan.disk_title()
         if not result.fio or disk in seen:
             continue
         seen.add(disk)

@@ -1,5 +1,6 @@
 """Comparisons of page writes alone, without SQL: pagerate and "writecost --accept" as rounds of ways."""
 
+import contextlib
 import pathlib
 import shutil
 import tempfile
@@ -47,6 +48,10 @@ class PageRate(PageWrites):
                                       fs=plan.filesystem)
         self.progress.say('making files and starting servers')
         ways = {way.key: way for way in pagerate.ways(given, self.programs, self.place, self._work(stack), stack)}
+        lacking = ', '.join(sorted({arm.name for _, arm in missing} - set(ways)))
+        if lacking:
+            raise pagerate.PageRateError(f'{plan.filesystem} does not offer: {lacking}')
+        pagerate.warm_up(ways.values(), self.place)
         for number, arm in missing:
             self.progress.say(f'round {number} · {arm.name}')
             (rate, own, machine), seen = self._watched(
@@ -59,21 +64,27 @@ class Accept(PageWrites):
     """What a process pays that evicts a page: into the page cache, or into the pool."""
 
     def _measure(self, missing, stack):
-        self.progress.say('starting a server')
-        work, data = self._work(stack), self.place.path / 'data'
+        work = self._work(stack)
         module = pageserver.build(self.programs, work)
-        running = pageserver.start(self.programs, data, work / 'server.log',
-                                   {'smgr_atomic.write_behind_size': '128MB'}, 32768, stack)
-        running.run(ACCEPT.format(module=module))
         for number in sorted({number for number, _ in missing}):
-            self.progress.say(f'round {number}')
-            volume.sync(self.place.path)
-            volume.forget(data)
-            found, seen = self._watched(lambda: running.row(
-                f"SELECT * FROM writecost_accept('writecost_pages', {PAIRS}, {BATCH})"))
+            found, seen = self._round(number, module, work)
             for arm in self.plan.arm_list():
                 pool = arm.library
                 self._keep(number, arm, {
                     'accept_us': found['pool_ns' if pool else 'stock_ns'] / 1000,
                     'accept_beside': found['ratio'] if pool else 1.0,
                     'accept_cpu_beside': found['cpu_ratio'] if pool else 1.0}, seen)
+
+    def _round(self, number, module, work):
+        """Both in turns in a server of its own: what a start brings, such as which memory, is in the spread."""
+        self.progress.say(f'round {number}')
+        data = self.place.path / 'data'
+        shutil.rmtree(data, ignore_errors=True)
+        with contextlib.ExitStack() as stack:
+            running = pageserver.start(self.programs, data, work / 'server.log',
+                                       {'smgr_atomic.write_behind_size': '128MB'}, 32768, stack)
+            running.run(ACCEPT.format(module=module))
+            volume.sync(self.place.path)
+            volume.forget(data)
+            return self._watched(lambda: running.row(
+                f"SELECT * FROM writecost_accept('writecost_pages', {PAIRS}, {BATCH})"))

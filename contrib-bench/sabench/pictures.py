@@ -86,7 +86,7 @@ def _rounds(plan, step):
 
 def _title(plan):
     return (f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, checkpoint\\\\_timeout '
-            f'{plan.checkpoint_timeout}, disk: {plan.disk().title}').replace('"', '')
+            f'{plan.checkpoint_timeout}, disk: {plan.disk_title()}').replace('"', '')
 
 
 def _script(plan, arms, step, top):

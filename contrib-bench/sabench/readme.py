@@ -135,7 +135,7 @@ def _row(cells):
 def _headlines(results, tasks):
     """One line for each comparison and arm of ours."""
     keys = claims.TASK_HEADLINE if tasks else claims.HEADLINE
-    lines = [_row([result.name, arm.title, result.plan.arm_list()[0].title, result.plan.disk().title,
+    lines = [_row([result.name, arm.title, result.plan.arm_list()[0].title, result.plan.disk_title(),
                   *(text for text, _ in [*cells, near])])
              for result in results if bool(result.plan.task) == tasks
              for arm, cells, near in claims.headline(result)]

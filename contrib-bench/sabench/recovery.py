@@ -16,13 +16,14 @@ REPAIRED = re.compile(r'smgr_atomic: page journal: .* (\d+) restored, .*; (\d+) 
 REDO_TO = re.compile(r'redo done at ([0-9A-F]+)/([0-9A-F]+)')
 
 
-def crash_and_recover(running, data, place, disk, directory, load_tps, seconds):
+def crash_and_recover(running, data, place, disk, directory, transactions):
     """Kill the server, start it again, time it.  Returns what was found."""
     processes.kill_all(running.process.pid)
     running.process.wait()
     running.process = None
-    volume.sync(data)
-    volume.forget(data)
+    for directory in [data] + ([place.wal.path] if place.wal else []):
+        volume.sync(directory)
+        volume.forget(directory)
     running.log = directory / 'recovery.log'
     place.limit(disk)
     started = time.monotonic()
@@ -34,7 +35,7 @@ def crash_and_recover(running, data, place, disk, directory, load_tps, seconds):
     log = running.log.read_text(errors='replace')
     found = parse(log)
     points = [point for point in measure.checkpoints(log.splitlines()) if point['end'] is not None]
-    return {'ready_s': ready, 'transactions': load_tps * seconds,
+    return {'ready_s': ready, 'transactions': transactions,
             'end_checkpoint_s': points[0]['end'] - points[0]['start'] if points else None, **found}
 
 

@@ -112,13 +112,14 @@ CLAIM = ('"~" marks one whose interval includes 1: no difference shown. With {ro
 NO_CLAIM = (f'"?": fewer than {statistics.ROUNDS_TO_CLAIM} rounds show no interval worth the name, '
             'nothing is claimed.')
 BUSY_SHARE = 0.05           # of the processors, from here on it is worth a warning
-NO_CHECKPOINT = ('No checkpoint was under way in the measured seconds of {which}: what these rounds show of TPS and '
-                 'WAL is a time between checkpoints.')
+CHECKPOINT_SHARE = 0.25     # of the measured seconds; with less a round shows a time between checkpoints
+NO_CHECKPOINT = ('No checkpoint was under way in a quarter of the measured seconds of {which}: what these rounds show of '
+                 'TPS and WAL is a time between checkpoints.')
 NOT_CAUGHT_UP = (f'The standby needed more than {CATCH_UP_SECONDS} s to catch up and was not waited for any longer: '
                  '{which}.')
 UNFINISHED = ('A checkpoint that had not finished when a run ended counts its writing until then '
               'and no syncing.')
-BUFFERED = ('Written to the device: during the run only. Stock leaves pages in the page cache that '
+BUFFERED = ('Written to the device, and bytes per transaction: during the run only. Stock leaves pages in the page cache that '
             'reach it later.')
 DRAINED = ('Pages are counted until all was on disk after the run; so are "bytes per transaction until all is on disk" '
            'and bytes per page.')
@@ -130,8 +131,13 @@ IMAGES = ('Images per transaction, and with them the ratios of WAL, depend on ho
           '{timeout}, or whenever about half of max_wal_size ({size}) is filled; see "checkpoints begun".')
 TASK = 'A "transaction" here is one repetition of the statement.'
 
-PER_SECOND = {'second_cv': statistics.variation, 'second_sd': statistics.deviation,
-              'second_mean': statistics.mean}
+SLICED = {'tps_beside': 'tps', 'cpu_beside': 'cpu_us'}      # figures of slices, by what they compare
+PER_SECOND = {'second_cv': statistics.variation, 'second_sd': statistics.deviation}
+
+
+def section_of(key):
+    """Title of the section that a figure is in."""
+    return next(title for title, metrics in SECTIONS for metric in metrics if metric.key == key)
 
 
 def summarise(plan, records):
@@ -161,8 +167,19 @@ def compare(records, key, arm, base):
         return ({record['round']: record['figures'].get(key) for record in own},
                 {record['round']: record.get('tps_per_second') or [] for record in own})
 
+    if key in SLICED:
+        return _ratio_by_slices(records, SLICED[key], arm, base)
     (values, seconds), (base_values, base_seconds) = of(arm), of(base)
     return _ratio(key, values, base_values, seconds, base_seconds)
+
+
+def _ratio_by_slices(records, name, arm, base):
+    """Of two arms of slices: in each round the median of the ratios of neighbouring slices."""
+    slices = [{record['round']: [one[name] for one in record['slices']] for record in records if record['arm'] == one_arm}
+              for one_arm in (arm, base)]
+    ratios = {number: statistics.median([one / other for one, other in zip(slices[0][number], slices[1][number])])
+              for number in slices[0].keys() & slices[1].keys()}
+    return statistics.ratio(ratios, dict.fromkeys(ratios, 1.0))
 
 
 def _ratio(key, rounds, base, seconds, base_seconds):
@@ -321,11 +338,16 @@ def markdown_table(plan, summary):
     return '\n'.join(result)
 
 
+def under_checkpoint(record):
+    """Share of the measured seconds of a load in which a checkpoint was under way."""
+    return sum(point['to'] - point['from'] for point in record['checkpoints']) / len(record['tps_per_second'])
+
+
 def rounds_without_checkpoint(records):
-    """{arm: rounds of a load that had no checkpoint in their measured seconds}"""
+    """{arm: rounds of a load that had a checkpoint in too few of their measured seconds}"""
     without = {}
     for record in records:
-        if record['tps_per_second'] and not record['checkpoints']:
+        if record['tps_per_second'] and under_checkpoint(record) < CHECKPOINT_SHARE:
             without.setdefault(record['arm'], []).append(record['round'])
     return without
 
@@ -375,8 +397,10 @@ def notes(plan, summary, spread):
             entry['checkpoints_begun']['median'] > entry['checkpoints_finished']['median']
             for entry in summary.values()):
         result.append(UNFINISHED)
-    if plan.task or plan.is_load():
-        result.append(BUFFERED if plan.no_drain else DRAINED)
+    if plan.is_load():
+        result.append(BUFFERED)
+    if plan.task or plan.is_load() and not plan.no_drain:
+        result.append(DRAINED)
     if plan.directory:
         result.append(SHARED)
     return result
@@ -384,14 +408,13 @@ def notes(plan, summary, spread):
 
 def conditions(plan, environment):
     """What was run on what, in a few lines."""
-    disk = plan.disk()
     what = f'{plan.load_title()}, {plan.rounds} rounds'
     if plan.has_server_settings():
         what = (f'{plan.load_title()}, scale {plan.scale}, {plan.clients} clients, {plan.rounds} rounds of '
                 f'{plan.work()}, checkpoint_timeout {plan.checkpoint_timeout}, max_wal_size {plan.max_wal_size}, '
                 f'shared_buffers {plan.shared_buffers}' + plan.more_settings())
     return [
-        f'{what}; {" ".join(environment["filesystem"].split())}; disk: {disk.title}'
+        f'{what}; {" ".join(environment["filesystem"].split())}; disk: {plan.disk_title()}'
         + ('; WAL on another volume.' if plan.wal_volume else '.'),
         f'{environment["postgres"]}; Linux {environment["kernel"]}; {environment["processors"]} × '
         f'{environment["processor"]}, {environment["memory_mb"] // 1024} GiB.']
@@ -430,22 +453,32 @@ def noisy(record):
     return min(share, 1.0) if share > BUSY_SHARE else 0.0
 
 
+def stolen(record):
+    """Share of the processor time of a run that the host took away; 0: none worth a word."""
+    share = record['machine']['cpu_stolen_s'] / max(record['machine']['cpu_used_s'], 1)
+    return share if share > BUSY_SHARE else 0.0
+
+
+def disturbed(record):
+    """Whether other programs, or the host, took so much of the processors in a run that its figures are not to be trusted."""
+    return bool(noisy(record) or stolen(record))
+
+
 def noise_of(records):
     """Warnings when other programs were at work, with the rounds."""
     busy = {}
     for record in records:
         if noisy(record):
             busy.setdefault(record['round'], []).append((noisy(record), record['arm']))
-    stolen = max(record['machine']['cpu_stolen_s'] / max(record['machine']['cpu_used_s'], 1)
-                 for record in records)
+    most_stolen = max(map(stolen, records))
     result = []
     if busy:
         rounds = ', '.join(f'{number} ({", ".join(arm for _, arm in found)})' for number, found in sorted(busy.items()))
         most = max(share for found in busy.values() for share, _ in found)
         result.append(f'NOISY: other programs used up to {most:.0%} of the processors in round {rounds}: do not trust '
                       'TPS, times and latencies.')
-    if stolen > BUSY_SHARE:
-        result.append(f'NOISY: the host took {stolen:.0%} of the processor time of a run away.')
+    if most_stolen:
+        result.append(f'NOISY: the host took {most_stolen:.0%} of the processor time of a run away.')
     return result
 
 
@@ -462,5 +495,5 @@ def _write_runs(path, records):
         writer.writerow(['round', 'arm', 'method', 'noisy', *machine, *names])
         for record in sorted(records, key=lambda item: (item['round'], item['arm'])):
             writer.writerow([record['round'], record['arm'], measure.method(record),
-                             'NOISY' if noisy(record) else '', *(record['machine'].get(name) for name in machine),
+                             'NOISY' if disturbed(record) else '', *(record['machine'].get(name) for name in machine),
                              *(record['figures'].get(name) for name in names)])

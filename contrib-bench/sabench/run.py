@@ -15,7 +15,7 @@ KINDS = {'slices': slices.Slices, 'pagerate': pagewrites.PageRate, 'accept': pag
 ERRORS = (options.PlanError, ProfileError, volume.VolumeError, server.ServerError,
           load.LoadError, measure.CheckError, pictures.PictureError, standby.StandbyError,
           fio.FioError, library.LibraryError, pageserver.BuildError, pagerate.PageRateError,
-          subprocess.SubprocessError)
+          subprocess.SubprocessError, OSError)
 
 
 def main(argv):
@@ -61,7 +61,7 @@ def _suite(todo, dry_run):
     for plan in todo.plans.values():
         options.check_machine(plan)
     todo.save()
-    return _guarded(lambda: todo.run(_comparison, (*ERRORS, ProfileError, OSError)), todo.results)
+    return _guarded(lambda: todo.run(_comparison, ERRORS), todo.results)
 
 
 def _guarded(work, results):

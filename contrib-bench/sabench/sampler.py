@@ -27,6 +27,8 @@ class Sampler:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self.devices:                # the end of the last second
+            self.samples.append((time.time(), volume.device_counters(self.devices)))
 
     def _run(self):
         began = due = time.monotonic()

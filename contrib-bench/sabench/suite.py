@@ -68,7 +68,7 @@ class Suite:
         for name, plan in self.plans.items():
             work = f'{plan.repeat} × {plan.duration} s' if plan.driver == 'slices' else \
                 f'{plan.repeat} times' if plan.task else plan.work()
-            lines.append(f'  {name:<22} {plan.rounds} × {work:<10} {plan.disk().title:<30} '
+            lines.append(f'  {name:<22} {plan.rounds} × {work:<10} {plan.disk_title():<30} '
                          f'{options.human_time(plan.total_seconds()):>6}  {plan.arms}')
         return '\n'.join([*lines, f'time     about {options.human_time(self.seconds())}',
                           f'results  {self.results}'])
@@ -78,13 +78,15 @@ class Suite:
 
         comparison_of(plan, label) makes a comparison; returns the exit status.
         """
-        failed, started, left, known = [], time.monotonic(), self.seconds(), 0
+        failed, started, known = [], time.monotonic(), 0
+        todo = {name: 0 if complete(plan) else plan.total_seconds() for name, plan in self.plans.items()}
+        left = sum(todo.values())
         for number, (name, plan) in enumerate(self.plans.items(), 1):
             begun = time.monotonic()
             slower = (begun - started) / known if known else 1      # than estimated, until now
             print(f'\n[{number}/{len(self.plans)}] {name}: about {options.human_time(left * slower)} left of all, '
                   f'{options.human_time(begun - started)} gone', flush=True)
-            known, left = known + plan.total_seconds(), left - plan.total_seconds()
+            known, left = known + todo[name], left - todo[name]
             comparison, failure = comparison_of(plan, f'{name} · '), self.results / name / FAILED
             try:
                 comparison.run()

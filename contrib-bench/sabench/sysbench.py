@@ -38,9 +38,7 @@ class Sysbench:
         server.run('VACUUM (FREEZE, ANALYZE);')
 
     def warm_up(self, server, seconds, seed):
-        if seconds == 0:
-            return 0.0
-        return summary(load.client(self._words(server, *self._run(seconds, seed))))['tps']
+        return summary(load.client(self._words(server, *self._run(seconds, seed)))) if seconds else load.NOTHING
 
     def measure(self, server, seed, directory, _expected_tps, progress):
         """The measured run.  Returns a function that reads its report."""

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import profiles
+from . import interrupt, profiles
 
 TOOL = profiles.HOME / 'lab' / 'volume'
 
@@ -20,8 +20,8 @@ class VolumeError(Exception):
 
 
 def _tool(*words):
-    done = subprocess.run([str(TOOL), *map(str, words)], text=True, capture_output=True,
-                          start_new_session=True)
+    with interrupt.held():      # it would be killed, and leave what it has made
+        done = subprocess.run([str(TOOL), *map(str, words)], text=True, capture_output=True, start_new_session=True)
     if done.returncode != 0:
         raise VolumeError(f'lab/volume {words[0]}: {done.stderr.strip() or done.stdout.strip()}')
     return dict(line.split('=', 1) for line in done.stdout.splitlines() if '=' in line)
@@ -115,6 +115,7 @@ class Volume(Place):
         self.work.chmod(0o711)
         self.path = self.work / 'volume'
         self.limited = False
+        self.own_limit = None       # a disk profile that wins over what limit() is asked for
         words = ['create', self.path, '--fs', filesystem, '--size', f'{size_mb}M',
                  '--owner', owner]
         if mkfs_options:
@@ -130,18 +131,19 @@ class Volume(Place):
         return Volume(work_dir, size_mb or size, *rest)
 
     def limit(self, disk):
+        if self.wal:
+            self.wal.limit(disk)
+        disk = self.own_limit or disk
         if disk.iops or disk.bandwidth:
             self.limited = True
             _tool('throttle', self.path, '--iops', disk.iops, '--bandwidth', disk.bandwidth)
-            if self.wal:
-                self.wal.limit(disk)
 
     def unlimit(self):
         if self.limited:
             _tool('unthrottle', self.path)
             self.limited = False
-            if self.wal:
-                self.wal.unlimit()
+        if self.wal:
+            self.wal.unlimit()
 
     def _remove(self):
         _tool('remove', self.path)
@@ -164,6 +166,8 @@ def make(plan, owner):
     if plan.wal_volume:
         try:
             place.wal = place.another(plan.wal_mb())
+            if plan.wal_limit:
+                place.wal.own_limit = plan.wal_disk()
             _give(place.wal.path, owner)
         except BaseException:
             place.close()

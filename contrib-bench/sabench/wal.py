@@ -94,6 +94,8 @@ def look(programs, directory, start, end, size):
     if end <= begin:
         return None
     kinds = parse_stats(_waldump(programs, directory, begin, end, '--stats=record'))
+    if not kinds:                       # pg_waldump could not read it
+        return None
     images = count_images(_waldump(programs, directory, begin, end, '--fullpage').splitlines())
     for kind, number in images.items():
         kinds.setdefault(kind, {'records': 0, 'bytes': 0, 'image_bytes': 0})['images'] = number

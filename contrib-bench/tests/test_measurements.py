@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from sabench import extents, figures, fio, link, options, processes, recovery, sysbench, task, volume, wal
+from sabench import extents, figures, fio, link, options, processes, profiles, recovery, sysbench, task, volume, wal
 
 STATS = '''WAL statistics between 0/21960D0 and 0/2196380:
 Type                                           N      (%)          Record size      (%)             FPI size      (%)        Combined size      (%)
@@ -123,7 +123,7 @@ class Recovery(unittest.TestCase):
 
     def test_repair_from_the_page_journal(self):
         line = ('1795570020.1 39 LOG:  smgr_atomic: page journal: 12 batches, 340 pages checked, 7 restored, 5 rewritten, '
-                '0 of files that are gone, 1 not finished; 113 ms\n')
+                '0 of files that are gone, 1 not finished, 20 void; 113 ms\n')
         self.assertEqual(recovery.parse(line + RECOVERY),
                          {'redo_s': 1.49, 'redo_bytes': 1 << 24, 'repaired_pages': 7, 'repair_s': 0.113})
 
@@ -157,6 +157,42 @@ class Place(unittest.TestCase):
         self.assertEqual(sorted(removed), ['main', 'standby', 'wal'])
 
 
+class Limits(unittest.TestCase):
+    """Which of two volumes gets which limit; lab/volume itself is not called."""
+
+    def setUp(self):
+        self.asked, tool = [], volume._tool
+        volume._tool = lambda *words: self.asked.append(words)
+        self.addCleanup(setattr, volume, '_tool', tool)
+        self.place, self.place.wal = self.volume('data'), self.volume('wal')
+
+    @staticmethod
+    def volume(name):
+        made = volume.Volume.__new__(volume.Volume)
+        made.path, made.limited, made.own_limit = name, False, None
+        return made
+
+    def test_wal_has_the_same(self):
+        self.place.limit(profiles.disk('slow-20'))
+        self.assertEqual(sorted(self.asked), [('throttle', name, '--iops', 0, '--bandwidth', 20)
+                                              for name in ('data', 'wal')])
+
+    def test_wal_has_its_own(self):
+        self.place.wal.own_limit = profiles.disk('slow-10')
+        for disk, wanted in (('none', []), ('slow-20', [('throttle', 'data', '--iops', 0, '--bandwidth', 20)])):
+            self.asked.clear()
+            self.place.limit(profiles.disk(disk))
+            self.assertEqual(sorted(self.asked), [*wanted, ('throttle', 'wal', '--iops', 0, '--bandwidth', 10)])
+
+    def test_all_are_taken_off(self):
+        self.place.wal.own_limit = profiles.disk('slow-10')
+        self.place.limit(profiles.disk('none'))
+        self.asked.clear()
+        self.place.unlimit()
+        self.place.unlimit()
+        self.assertEqual(self.asked, [('unthrottle', 'wal')])
+
+
 class Interrupt(unittest.TestCase):
     PROGRAM = '''
 import os, signal, sys
@@ -170,10 +206,31 @@ finally:
     print('cleaned up')
 '''
 
-    def test_only_the_first_signal_counts(self):
-        done = subprocess.run([sys.executable, '-B', '-c', self.PROGRAM], text=True, capture_output=True,
+    HELD = '''
+import os, signal
+from sabench import interrupt
+interrupt.catch()
+try:
+    with interrupt.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        print('done')
+    print('not reached')
+finally:
+    with interrupt.held():
+        print('cleaned up')
+    print('to the end')
+'''
+
+    def check(self, program, printed):
+        done = subprocess.run([sys.executable, '-B', '-c', program], text=True, capture_output=True,
                               cwd=pathlib.Path(__file__).resolve().parent.parent)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (130, 'cleaned up\n', ''))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (130, printed, ''))
+
+    def test_only_the_first_signal_counts(self):
+        self.check(self.PROGRAM, 'cleaned up\n')
+
+    def test_a_step_that_is_held_ends_first(self):
+        self.check(self.HELD, 'done\ncleaned up\nto the end\n')
 
 
 class Pages(unittest.TestCase):

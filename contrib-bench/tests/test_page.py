@@ -8,7 +8,7 @@ import types
 import unittest
 from html.parser import HTMLParser
 
-from sabench import claims, identity, measure, options, page, profiles, readme, report, suite
+from sabench import claims, figures, identity, measure, options, page, profiles, readme, report, suite
 
 ENVIRONMENT = {'postgres': 'postgres 15', 'kernel': '6.18', 'processors': 2, 'processor': 'x <&>',
                'memory_mb': 2048, 'filesystem': 'xfs'}
@@ -288,9 +288,17 @@ class Suites(unittest.TestCase):
             suite.Suite.from_file('full', '/nowhere', [], 'nothing')
 
     def test_they_fit_their_time(self):
-        for name, minutes in (('quick', 10), ('full', 90), ('writebehind', 60), ('hugepages', 30)):
+        for name, minutes in (('quick', 10), ('full', 90), ('writebehind', 90), ('hugepages', 30)):
             todo = suite.Suite.from_file(name, '/nowhere', [])
             self.assertLess(todo.seconds(), minutes * 60, name)
+
+    def test_targets_can_be_judged(self):
+        for name in profiles.names('suites'):
+            for title, plan in suite.Suite.from_file(name, '/nowhere', []).plans.items():
+                until = plan.warmup + figures.LEAD + plan.duration - options.seconds(plan.checkpoint_timeout)
+                for target in plan.target_list() if plan.is_load() and not plan.means_no_checkpoint() else []:
+                    if target.key in report.BETWEEN_CHECKPOINTS:
+                        self.assertGreater(until / plan.duration, report.CHECKPOINT_SHARE, f'{name}: {title}')
 
     def test_command_line_wins(self):
         todo = suite.Suite.from_file('quick', '/nowhere', ['--scale', '2'])

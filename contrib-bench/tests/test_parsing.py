@@ -220,7 +220,7 @@ class SmallFiles(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_command_line_wins_over_profile(self):
         plan, _ = options.parse(['--profile', 'demo', '--scale', '7'])
-        self.assertEqual((plan.scale, plan.duration), (7, 25))
+        self.assertEqual((plan.scale, plan.duration), (7, 22))
 
     def test_sizes(self):
         self.assertEqual(options.megabytes('4GB'), 4096)
@@ -231,7 +231,8 @@ class Options(unittest.TestCase):
     def test_refusals(self):
         for words in (['--scale', '0'], ['--set', 'fsync'], ['--arms', 'stock,stock'],
                       ['--script', '/no/such/file'], ['--resume', 'x', '--scale', '1'],
-                      ['--directory', '/', '--device-limit', 'cloud-3000']):
+                      ['--directory', '/', '--device-limit', 'cloud-3000'],
+                      ['--wal-limit', 'slow-10'], ['--directory', '/', '--wal-volume', '--wal-limit', 'slow-10']):
             with self.assertRaises(options.PlanError, msg=words):
                 options.parse(words)
 
@@ -242,6 +243,13 @@ class Options(unittest.TestCase):
         again, _ = options.parse(words)
         again.results, again.profile = plan.results, plan.profile
         self.assertEqual(again, plan)
+
+    def test_limits_of_wal(self):
+        plan, _ = options.parse(['--profile', 'wal-bound'])
+        self.assertEqual((plan.disk().bandwidth, plan.wal_disk().bandwidth), (0, 10))
+        self.assertEqual(plan.disk_title(), 'no limit, WAL 10 MB/s')
+        plan, _ = options.parse(['--wal-volume', '--device-limit', 'slow-20'])
+        self.assertEqual((plan.wal_disk().bandwidth, plan.disk_title()), (20, '20 MB/s'))
 
     def test_order_rotates(self):
         plan = options.Plan(arms='stock,unsafe')

@@ -1,9 +1,11 @@
 """Targets: what they say, and when one is reached."""
 
 import configparser
+import pathlib
+import tempfile
 import unittest
 
-from sabench import claims, options, profiles, report, slices, suite, targets
+from sabench import claims, comparison, options, profiles, report, slices, suite, targets
 from tests.test_page import result
 
 
@@ -70,6 +72,9 @@ class Judged(unittest.TestCase):
         next(one for one in found.records if one['arm'] == 'smgr_atomic')['machine'] = {
             'background_cpu': 0.5, 'cpu_stolen_s': 0, 'cpu_used_s': 1}
         self.assertEqual([row[0] for row in claims.targets([found])], ['reached (noisy)', 'reached'])
+        next(one for one in found.records if one['arm'] == 'unsafe')['machine'] = {
+            'background_cpu': 0, 'cpu_stolen_s': 0.1, 'cpu_used_s': 1}      # by the host
+        self.assertEqual([row[0] for row in claims.targets([found])], ['reached (noisy)', 'reached (noisy)'])
 
     def test_times(self):
         for text, seconds in (('30', 30), ('30s', 30), ('5min', 300), ('1h', 3600), ('1 d', 86400)):
@@ -102,6 +107,43 @@ class Slices(unittest.TestCase):
         self.assertAlmostEqual(figures['cpu_beside'], 1.0)
         base = slices.figures(found, 'stock', 'stock')
         self.assertEqual((base['tps_beside'], base['failed']), (1, 10))
+
+    def test_other_arms_are_compared_slice_by_slice_too(self):
+        slices_of = {'stock': (100, 50, 100), 'unsafe': (100, 100, 100), 'smgr_atomic': (90, 110, 80)}
+        records = [{'round': number, 'arm': arm, 'figures': {}, 'slices': [{'tps': tps} for tps in rates]}
+                   for number in (1, 2, 3) for arm, rates in slices_of.items()]
+        self.assertEqual(report.compare(records, 'tps_beside', 'smgr_atomic', 'unsafe')['median'], 0.9)
+
+    def test_no_limits_where_they_would_do_nothing(self):
+        for words in (['--profile', 'slices-evictions', '--device-limit', 'slow-20'], ['--profile', 'accept', '--wal-volume']):
+            with self.assertRaisesRegex(options.PlanError, 'do not go with --driver'):
+                options.parse(words)
+
+
+    def test_what_is_not_measured_is_not_judged(self):
+        for words, key in (([], 'ready_s'), ([], 'tps_beside'), ([], 'task_s'), (['--no-drain'], 'drained_bytes_per_transaction'),
+                           (['--profile', 'copy'], 'tps'), (['--profile', 'slices-evictions'], 'wal_per_transaction')):
+            with self.assertRaisesRegex(options.PlanError, 'does not measure'):
+                options.parse([*words, '--target', f'{key} smgr_atomic/stock >= 1'])
+        options.parse(['--crash-seconds', '3', '--target', 'ready_s smgr_atomic/stock <= 1'])
+
+
+class Resume(unittest.TestCase):
+    def test_whole_rounds(self):
+        with tempfile.TemporaryDirectory() as directory:
+            plan, _ = options.parse(['--arms', 'stock,unsafe', '--rounds', '3', '--results', directory])
+            half = comparison.Comparison.__new__(comparison.Comparison)
+            half.plan, half.results = plan, pathlib.Path(directory)
+            for number, arm in ((1, 'stock'), (1, 'unsafe'), (2, 'unsafe')):
+                record = half.results / 'runs' / f'round-{number}-{arm}' / 'run.json'
+                record.parent.mkdir(parents=True)
+                record.touch()
+            missing = half._missing()
+            self.assertEqual([(number, arm.name) for number, arm in missing],
+                             [(2, 'unsafe'), (2, 'stock'), (3, 'stock'), (3, 'unsafe')])
+            half._forget(missing)
+            self.assertFalse(record.exists())
+            self.assertTrue((half.results / 'runs' / 'round-1-stock' / 'run.json').exists())
 
 
 if __name__ == '__main__':
