@@ -100,12 +100,13 @@ crashtest: setup
 	$(MAKE) install
 	contrib-bench/lab/crashtest --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
-# rows: see contrib-bench/lab/matrix --help
+# rows: see contrib-bench/lab/matrix --help; RESUME=1 goes on with the last run
 ROWS =
+RESUME =
 matrix: setup
 	$(MAKE) all
 	$(MAKE) install
-	contrib-bench/lab/matrix $(if $(ROWS),--rows "$(ROWS)")
+	contrib-bench/lab/matrix $(if $(ROWS),--rows "$(ROWS)") $(if $(RESUME),--resume)
 
 pgregress: setup
 	$(MAKE) all
