@@ -10,6 +10,7 @@ use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
+use SmgrAtomic::Space;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -22,26 +23,7 @@ mkdir "$small/space" or die "mkdir: $!";
 $node->safe_psql('postgres', "CREATE TABLESPACE small LOCATION '$small/space'");
 reach($node, 'active', 'started');
 
-# XFS gives some space back later; so once more, until there is none.
-sub fill
-{
-	my ($directory) = @_;
-	open my $file, '>', "$directory/filler" or die "filler: $!";
-	for (my $more = 1; $more;)
-	{
-		$more = 0;
-		for my $size (2**20, 4096)
-		{
-			$more++ while (syswrite($file, 'x' x $size) // 0) == $size;
-		}
-		$file->sync;
-		sleep 1;
-	}
-	close $file;
-	return;
-}
-
-fill($small);
+my $space = SmgrAtomic::Space->take("$small/filler");
 
 # the journal is better here, so mode auto means another method
 my $position = log_position($node);
@@ -52,7 +34,7 @@ is_deeply([ @{ now($node) }{qw(state full_page_writes mode_in_force)} ],
 	[qw(active off direct)], 'full: nothing changes');
 is(place($node, 'small')->{verdict}, 'none', 'full: its promise is not known');
 
-unlink "$small/filler" or die "unlink: $!";
+$space->give_back;
 wait_until('the method to change', sub { now($node)->{mode_in_force} eq 'doublewrite' });
 reach($node, 'active', 'space: asked again, without a reload');
 is(scalar(() = log_since($node, $position) =~ /storage cannot be checked/g), 1, 'the message came once');
@@ -65,7 +47,7 @@ $node->safe_psql('postgres', "CREATE TABLESPACE plain LOCATION '$plain/space'");
 $node->safe_psql('postgres', 'CREATE TABLE far TABLESPACE plain AS SELECT generate_series(1, 10000) i');
 $node->safe_psql('postgres', 'CHECKPOINT; CHECKPOINT');
 reach($node, 'active', 'with a tablespace on ext4');
-fill($plain);
+$space = SmgrAtomic::Space->take("$plain/filler");
 $position = log_position($node);
 $node->reload;
 $node->wait_for_log(qr{WARNING:  smgr_atomic: storage cannot be checked: .*pg_tblspc/\d+/.*No space left}, $position);
@@ -80,7 +62,7 @@ $node->start;
 is(now($node)->{mode_in_force}, 'doublewrite', 'journal, full: starts after a crash, with the journal');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM far WHERE i < 0'), 10, '... and recovers');
 is(now($node)->{state}, 'arming', '... images stay on');
-unlink "$plain/filler" or die "unlink: $!";
+$space->give_back;
 reach($node, 'active', 'journal, space: asked again, without a reload');
 stop_clean($node);
 

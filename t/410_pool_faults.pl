@@ -11,6 +11,7 @@ use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
+use SmgrAtomic::Space;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -145,28 +146,18 @@ $node->safe_psql('postgres', $_) for (
 	q{CREATE TABLE big WITH (fillfactor = 50) AS SELECT i, repeat('x', 1000) f FROM generate_series(1, 5000) i},
 	'CHECKPOINT');
 $position = log_position($node);
-my $filler = "$small/filler";
-# XFS gives some space back later; so once more, until there is none
-my $size = 0;
-for (my $more = 1; $more;)
-{
-	$more = 0;
-	for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
-	{
-		$more = $size += $piece while system("fallocate -o $size -l $piece $filler 2>/dev/null") == 0;
-	}
-	sleep 1;
-}
+my $space = SmgrAtomic::Space->take("$small/filler");
 $node->safe_psql('postgres', 'UPDATE big SET i = -i WHERE i % 3 = 0');
 ($out, $err) = ('', '');
 my $waiting = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', 'CHECKPOINT' ],
 	'<', \undef, '>', \$out, '2>', \$err);
 $node->wait_for_log(qr/could not write block \d+ in file "base.*: No space left on device/, $position);
+$space->stop_taking;
 $node->safe_psql('postgres', 'DROP TABLE big', timeout => 60);
 pass('no space: a table whose pages wait for space can be dropped');
 $waiting->finish;
 is($err, '', '... and that gives the checkpoint its space');
-unlink $filler;
+$space->give_back;
 $node->stop;
 
 done_testing();

@@ -10,9 +10,11 @@ use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
+use SmgrAtomic::Space;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 need_torn_free_xfs();
 
@@ -33,21 +35,10 @@ $node->safe_psql('postgres', $_) for (
 
 # ---- no space in one tablespace ----------------------------------------------
 
-# Takes what space there is.
-sub take_space
-{
-	my $size = -s "$full/filler" || 0;
-
-	for my $piece (16 << 20, 1 << 20, 64 << 10, 4096)
-	{
-		$size += $piece while system("fallocate -o $size -l $piece $full/filler 2>/dev/null") == 0;
-	}
-	return;
-}
-
-# Takes the space, changes a table of that tablespace, and has a checkpoint try.
-# XFS gives some back later; so once more, until there is none.
+# Takes the space, changes a table of that tablespace, and has checkpoints try until
+# there are pages that wait for space, and go on to wait: XFS frees some when asked.
 my $number = 0;
+my $space;
 sub fill
 {
 	my $table    = 'there' . ++$number;
@@ -57,20 +48,35 @@ sub fill
 		qq{CREATE TABLE $table WITH (fillfactor = 50) TABLESPACE full_space AS
 			SELECT i, repeat('x', 1000) f FROM generate_series(1, 600) i},
 		'CHECKPOINT');
-	take_space();
+	$space = SmgrAtomic::Space->take("$full/filler");
 	$node->safe_psql('postgres', "UPDATE $table SET i = -i");
-	for (1 .. 10)
+	for (1 .. 20)
 	{
 		# it fails, or waits for space
 		$node->psql('postgres', 'CHECKPOINT', timeout => 20, timed_out => \my $waits);
-		last if $node->safe_psql('postgres', 'SELECT no_space > 0 FROM smgr_atomic_pool') eq 't';
-		take_space();
+		last if stays_full();
 		$node->psql('postgres', "UPDATE $table SET f = f", timeout => $seconds);
 	}
 	$node->wait_for_log(qr/WARNING:  could not write block \d+ in file "pg_tblspc.*: No space left on device/, $position)
 	  if $number == 1;
-	ok($node->poll_query_until('postgres', 'SELECT no_space > 0 FROM smgr_atomic_pool'), "$table: pages find no space");
+	ok(has_no_space(), "$table: pages find no space");
 	return $table;
+}
+
+sub has_no_space
+{
+	return $node->safe_psql('postgres', 'SELECT no_space > 0 FROM smgr_atomic_pool', timeout => $seconds) eq 't';
+}
+
+# For a second: pages are tried again every 0.2 s.
+sub stays_full
+{
+	for (1 .. 10)
+	{
+		return 0 if !has_no_space();
+		sleep 0.1;
+	}
+	return 1;
 }
 
 sub others_go_on
@@ -83,7 +89,7 @@ sub others_go_on
 		timeout => $seconds);
 	is($node->safe_psql('postgres', "SELECT count(*), sum(i) FROM $copy", timeout => $seconds), '6000|18003000',
 		"$table: meanwhile another tablespace is written");
-	is($node->safe_psql('postgres', 'SELECT no_space > 0 FROM smgr_atomic_pool'), 't', '... there is still no space');
+	ok(has_no_space(), '... there is still no space');
 	return;
 }
 
@@ -100,7 +106,7 @@ SKIP:
 	refused($node, "SELECT sum(i) FROM $table", qr/could not read block \d+ in file "pg_tblspc.*": its newest image waits for space/,
 		'a page that waits cannot be read asynchronously');
 }
-unlink "$full/filler";
+$space->give_back;
 ok($node->poll_query_until('postgres', 'SELECT no_space = 0 FROM smgr_atomic_pool'), 'space is there: pages are tried again');
 $node->safe_psql('postgres', 'CHECKPOINT', timeout => $seconds);
 is($node->safe_psql('postgres', "SELECT count(*), sum(i) FROM $table", timeout => $seconds), '600|-180300', '... nothing is lost');
@@ -110,7 +116,7 @@ others_go_on($table);
 $node->safe_psql('postgres', "DROP TABLE $table", timeout => $seconds);
 ok($node->poll_query_until('postgres', 'SELECT no_space = 0 FROM smgr_atomic_pool'), 'no space: the table is dropped, its pages are gone');
 $node->safe_psql('postgres', 'CHECKPOINT', timeout => $seconds);
-unlink "$full/filler";
+$space->give_back;
 
 # ---- no descriptors ----------------------------------------------------------
 
