@@ -49,7 +49,10 @@
  *
  * The file is opened by the postmaster at start, if pages go through it from the
  * start on, and inherited by every process; or by the driver when it is first
- * wanted, and by each other process when it first writes to it.
+ * wanted, and by each other process when it first writes to it.  Its directory may
+ * be moved or another put in its place meanwhile.  So a process that opens it sees
+ * whether it is the same file, and who writes a superblock whether it still has
+ * its name; if not, images have to come on (the retirer tells the driver).
  *
  * The kernel tells of a failed write-back once, to whoever syncs the file next;
  * who opens and syncs the file after that is told that all is well.  So from
@@ -57,11 +60,11 @@
  * its PANIC, nobody else may sync a file of pages and conclude anything from it:
  * neither that a copy is not needed any more, nor that a checkpoint is complete.
  * All who sync files hold retire_lock meanwhile, and a PANIC does not let go.
- * (But md.c's own fsync when it extends or truncates a file while the queue of
- * sync requests is full: nothing of ours is called there.)
+ * (But md.c's own fsync when it extends a file while the queue of sync requests
+ * is full: nothing of ours is called there.)
  *
  * Locks
- *	  lock			ring, keys, open, retirer, counters
+ *	  lock			ring, keys, open, moved, retirer, counters
  *	  retire_lock	held through a retirement, and by everybody who syncs files of
  *					pages or waits for their write-back; protects the
  *					superblock.  Taken before lock.
@@ -114,7 +117,10 @@ typedef struct DoublewriteShared
 	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
-	char		path[MAXPGPATH];	/* set before "available" */
+	bool		moved;			/* set once: another file, or none, has its name */
+	char		path[MAXPGPATH];	/* set before "available", with the next two */
+	dev_t		device;
+	ino_t		inode;
 	uint64		batches;
 	uint64		pages;
 	uint64		retirements;
@@ -193,6 +199,15 @@ panic(const char *what)
 			 errhint("Check the device and the kernel log.")));
 }
 
+/* Is it the file that others of this server have open? */
+static bool
+is_the_same(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_dev == shared->device && st.st_ino == shared->inode;
+}
+
 /* The open journal.  There is one (available). */
 static int
 descriptor(void)
@@ -203,6 +218,11 @@ descriptor(void)
 	journal_fd = sa_journal_join(journal_path);
 	if (journal_fd < 0)
 		panic("open");
+	if (!is_the_same(journal_fd))
+	{
+		errno = ESTALE;
+		panic("open again");
+	}
 	return journal_fd;
 }
 
@@ -398,15 +418,20 @@ open_or_make(char *reason, size_t size)
 static void
 begin_generation(void)
 {
+	struct stat st = {0};
 	bool		found;
 	int			error;
 
 	error = sa_journal_read_super(sa_journal_read_block, &journal_fd, &shared->super, &found);
+	if (error == 0 && fstat(journal_fd, &st) != 0)
+		error = errno;
 	if (error != 0 || !found)
 	{
 		errno = error != 0 ? error : EIO;
 		panic("read");
 	}
+	shared->device = st.st_dev;
+	shared->inode = st.st_ino;
 	shared->super.generation++;
 	sa_ring_init(&shared->ring, section_blocks());
 	strlcpy(shared->path, journal_path, MAXPGPATH);
@@ -437,6 +462,12 @@ sa_doublewrite_usable(char *reason, size_t size)
 		snprintf(reason, size, "doublewrite needs data_sync_retry = off; with it, an fsync that fails is forgotten by the next");
 		return false;
 	}
+	if (shared->moved)
+	{
+		snprintf(reason, size, "page journal \"%s\" is not in its place any more; "
+				 "it was moved, replaced or unmounted while the server runs", shared->path);
+		return false;
+	}
 	if (shared->available)
 		return true;
 	if (!open_or_make(reason, size))
@@ -464,6 +495,18 @@ sa_doublewrite_descriptor(const char *path)
 	return journal_fd >= 0 && strcmp(path, journal_path) == 0 ? journal_fd : -1;
 }
 
+static void
+notice_if_moved(void)
+{
+	if (shared->moved || !sa_journal_has_moved(descriptor(), shared->path))
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->moved = true;
+	if (shared->retirer != NULL)
+		SetLatch(shared->retirer);
+	LWLockRelease(shared->lock);
+}
+
 /* Write the superblock as it is in shared memory, as the newest. */
 static void
 write_super(void)
@@ -472,6 +515,7 @@ write_super(void)
 
 	shared->super.serial++;
 	error = sa_journal_write_super(descriptor(), &shared->super);
+	notice_if_moved();
 	if (error == 0)
 		return;
 	errno = error;
@@ -558,7 +602,7 @@ sa_doublewrite_give_up(bool clean)
 {
 	release_marked(NULL, clean);
 	if (journal_fd >= 0)
-		close(journal_fd);
+		sa_journal_close(journal_fd);
 	journal_fd = -1;
 	sa_marker_remove(FATAL);
 }
@@ -780,11 +824,11 @@ static XLogRecPtr
 redo_begun(void)
 {
 	XLogRecPtr	redo = GetRedoRecPtr();
-	XLogRecPtr	end = redo;
+	XLogRecPtr	end = redo - redo % XLOG_BLCKSZ;
 
 	/* the header of a page of WAL is not there before its first record */
-	if (end % XLOG_BLCKSZ <= SizeOfXLogLongPHD)
-		end -= end % XLOG_BLCKSZ;
+	if (redo - end > (XLogSegmentOffset(end, wal_segment_size) == 0 ? SizeOfXLogLongPHD : SizeOfXLogShortPHD))
+		end = redo;
 	if (!RecoveryInProgress() && GetFlushRecPtr(NULL) < end)
 		XLogFlush(end);
 	return redo;
@@ -886,6 +930,13 @@ retire(void)
 }
 
 /* ---- the retirer ---- */
+
+/* Has somebody taken the journal away?  It is in use until images are on. */
+bool
+sa_doublewrite_has_moved(void)
+{
+	return shared->moved;
+}
 
 /* Pages that a section has at most. */
 uint32

@@ -64,6 +64,7 @@ extern void sa_doublewrite_sync_begins(void);
 extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 
 /* for the retirer */
+extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_section_max(void);
 extern uint32 sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy);

@@ -38,8 +38,8 @@
 #define RETRY_MS 10000
 
 /*
- * A reload, or a request to look at storage again, not acted on yet.  True at
- * first: the driver before this one may have died with it.
+ * A reload, or a request to look at storage again, not acted on yet: it may come
+ * in a pause.  True at first: the driver before this one may have died with it.
  */
 static bool settings_changed = true;
 
@@ -214,12 +214,18 @@ change_method(const SaStatus *status)
 	}
 }
 
+static bool
+pausing(const SaStatus *status)
+{
+	return status->paused_until > GetCurrentTimestamp();
+}
+
 /* Make one step towards what the settings ask for. */
 static void
 step(const SaStatus *status)
 {
 	bool		wanted = sa_mode != SA_MODE_OFF && status->holds == 0;
-	bool		paused = status->paused_until > GetCurrentTimestamp();
+	bool		paused = pausing(status);
 	bool		look_again = settings_changed || retry_later;
 
 	retry_later = false;
@@ -267,20 +273,24 @@ until_due(void)
 {
 	SaStatus	status;
 	long		left;
+	long		due = -1;
 
 	sa_fpw_status(&status);
 	left = (long) ((status.paused_until - GetCurrentTimestamp()) / 1000);
-	if (left > 0 && (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING))
-		return left + 1;
-	if (retry_later || status.state == SA_STATE_PAUSED || status.state == SA_STATE_DISARMING)
-		return RETRY_MS;
-	return -1;
+	if (left > 0 && status.state != SA_STATE_OFF)
+		due = left + 1;
+	else if (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING)
+		due = RETRY_MS;
+	if (retry_later || status.state == SA_STATE_DISARMING)
+		due = due < 0 ? RETRY_MS : Min(due, RETRY_MS);
+	return due;
 }
 
 /*
  * Step until nothing changes any more.  Steps wait for checkpoints, and what
  * came in meanwhile may have been announced by a latch that those waits have
- * reset; so requests are counted, and looked at again.
+ * reset; so requests are counted, and looked at again.  A pause may have ended
+ * meanwhile, too.
  */
 static void
 settle(void)
@@ -288,6 +298,7 @@ settle(void)
 	static uint32 requests_seen = 0;
 	SaStatus	before,
 				after;
+	bool		paused;
 
 	do
 	{
@@ -295,11 +306,11 @@ settle(void)
 		sa_fpw_status(&before);
 		settings_changed |= before.requests != requests_seen;
 		requests_seen = before.requests;
+		paused = pausing(&before);
 		step(&before);
 		sa_fpw_status(&after);
 	} while (before.state != after.state || before.images != after.images ||
-			 before.requests != after.requests || ConfigReloadPending);
-	settings_changed = false;
+			 before.requests != after.requests || paused != pausing(&after) || ConfigReloadPending);
 }
 
 /* Entry point of the background worker. */

@@ -102,7 +102,9 @@ table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, Block
 		sa_pool_discard(saRelFile(reln), fork, nblocks);
 		sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
 	}
-	mdtruncate(reln, fork, old_blocks, nblocks);
+	sa_doublewrite_sync_begins();
+	mdtruncate(reln, fork, old_blocks, nblocks);	/* syncs the file itself if the queue is full */
+	sa_doublewrite_sync_ends(false, NULL);
 }
 
 static void

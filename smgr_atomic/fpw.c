@@ -385,6 +385,7 @@ read_start_info(void)
 
 	control = get_controlfile(".", &crc_ok);
 	info.shut_down = crc_ok && control->state == DB_SHUTDOWNED;
+	info.in_production = !crc_ok || control->state == DB_IN_PRODUCTION || control->state == DB_SHUTDOWNING;
 	info.backup_label = access("backup_label", F_OK) == 0;
 	info.checksums = control->data_checksum_version != 0;
 	info.system_identifier = control->system_identifier;
@@ -528,11 +529,11 @@ images_off_to_be_said(void)
 	return !fullPageWrites && sa_write_method() != SA_WRITE_PLAIN;
 }
 
-/* May this process log the record now?  See "every checkpoint" above. */
+/* May this process log the record now, if this is not the shutdown checkpoint? */
 static bool
 may_say_images_off(void)
 {
-	return sa_wal_interlock && !ExitOnAnyError && !RecoveryInProgress() && XLogInsertAllowed();
+	return sa_wal_interlock && !RecoveryInProgress() && XLogInsertAllowed();
 }
 
 /*
@@ -545,6 +546,27 @@ before_images_change(bool on, void *extra)
 	if (AmCheckpointerProcess() && fullPageWrites && !on && sa_write_method() != SA_WRITE_PLAIN &&
 		may_say_images_off())
 		sa_interlock_log();
+	if (AmCheckpointerProcess() && fullPageWrites && !on)
+	{
+		/* what was asked for while they were on, by a driver that may be dead, must not follow a later checkpoint */
+		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+		shared->status.generation++;
+		LWLockRelease(shared->lock);
+	}
+}
+
+/*
+ * Let fsync change at a restart only.  With it off, the checkpointer does not ask
+ * for pages that are in the pool; each process that hands one over knows that and
+ * waits (sa_pool_takes_pages()), but processes read their settings one by one.
+ */
+static void
+keep_fsync(void)
+{
+	struct config_generic *setting = saFindSetting("fsync");
+
+	if (setting != NULL && sa_attached())
+		setting->context = PGC_POSTMASTER;
 }
 
 /*
@@ -584,6 +606,7 @@ sa_fpw_start(void)
 	if (setting != NULL && setting->vartype == PGC_BOOL)
 		saSetHooks(setting, sa_manage_full_page_writes ? show_full_page_writes : NULL,
 				   sa_manage_full_page_writes ? NULL : before_images_change);
+	keep_fsync();
 	report_start(&decision);
 }
 
@@ -681,10 +704,30 @@ sa_fpw_follow_checkpoints(void)
 }
 
 /*
+ * Is this the shutdown checkpoint?  Before it the checkpointer sets
+ * ExitOnAnyError, which is the user's setting exit_on_error too; then pg_control
+ * knows.
+ */
+static bool
+is_shutdown_checkpoint(void)
+{
+	ControlFileData *control;
+	bool		crc_ok;
+	bool		shutdown;
+
+	if (!ExitOnAnyError)
+		return false;
+	control = get_controlfile(".", &crc_ok);
+	shutdown = control->state == DB_SHUTDOWNING;
+	pfree(control);
+	return shutdown;
+}
+
+/*
  * Log the interlock record if this checkpoint has none yet.  Checkpointer,
- * between the redo point and the end of a checkpoint.  ExitOnAnyError is what
- * the checkpointer sets before its shutdown checkpoint; recovery is in progress
- * in the checkpoint that ends it, although that may insert WAL.
+ * between the redo point and the end of a checkpoint; not in a critical section.
+ * Recovery is in progress in the checkpoint that ends it, although that may
+ * insert WAL.
  */
 void
 sa_fpw_checkpoint_write(void)
@@ -697,7 +740,8 @@ sa_fpw_checkpoint_write(void)
 	redo = GetRedoRecPtr();
 	if (redo == logged_for)
 		return;
-	sa_interlock_log();
+	if (!is_shutdown_checkpoint())
+		sa_interlock_log();
 	logged_for = redo;
 }
 
@@ -818,8 +862,9 @@ sa_fpw_after_checkpoint(SaAction action)
 /*
  * Begin a transition: enter state, make requests of earlier transitions void.
  * With a decision (arming) also close the pool and install its method; once
- * all processes have seen it, the driver opens the pool.  Returns false, with nothing changed, if the status is no longer the one the caller
- * decided on.  Driver only.
+ * all processes have seen it, the driver opens the pool.  Returns false, with
+ * nothing changed, if the status is no longer the one the caller decided on, or
+ * a session wants none.  Driver only.
  */
 bool
 sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
@@ -827,7 +872,8 @@ sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
 	bool		same;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	same = shared->status.state == from->state && shared->status.generation == from->generation;
+	same = shared->status.state == from->state && shared->status.generation == from->generation &&
+		(decision == NULL || shared->status.holds == 0);
 	if (same)
 	{
 		shared->status.generation++;
@@ -909,12 +955,19 @@ forget_driver(int code, Datum arg)
 	LWLockRelease(shared->lock);
 }
 
-/* The calling background worker drives transitions until it exits. */
+/*
+ * The calling background worker drives transitions until it exits.  What the one
+ * before it has asked for is void.  That one may have closed the pool to go from
+ * one atomic method to another; both the old and the new are right.
+ */
 void
 sa_fpw_set_driver(void)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->driver = MyProc;
+	shared->status.generation++;
+	if (shared->status.state == SA_STATE_ACTIVE || shared->status.state == SA_STATE_PAUSED)
+		sa_pool_set_accepting(true);
 	LWLockRelease(shared->lock);
 	before_shmem_exit(forget_driver, 0);
 	if (!sa_manage_full_page_writes && images_off_to_be_said())
@@ -960,12 +1013,10 @@ release_at_exit(int code, Datum arg)
 }
 
 /*
- * Ask for the state "off" while this session does something that atomic
- * writes cannot cover.  The driver disarms; wait for it with sa_fpw_wait().
- * Ends with sa_fpw_release() or with the session.
+ * Hold the state "off", if it is the state now or not only then.
  */
-void
-sa_fpw_hold(void)
+static bool
+hold(bool only_if_off)
 {
 	static bool registered = false;
 
@@ -973,11 +1024,34 @@ sa_fpw_hold(void)
 		before_shmem_exit(release_at_exit, 0);
 	registered = true;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	shared->status.holds++;
-	shared->status.requests++;
-	holding = true;
+	if (!only_if_off || shared->status.state == SA_STATE_OFF)
+	{
+		shared->status.holds++;
+		shared->status.requests++;
+		holding = true;
+	}
 	LWLockRelease(shared->lock);
-	sa_fpw_wake_driver();
+	if (holding)
+		sa_fpw_wake_driver();
+	return holding;
+}
+
+/*
+ * Ask for the state "off" while this session does something that atomic
+ * writes cannot cover.  The driver disarms; wait for it with sa_fpw_wait().
+ * Ends with sa_fpw_release() or with the session.
+ */
+void
+sa_fpw_hold(void)
+{
+	(void) hold(false);
+}
+
+/* The same if that is the state; else false, with nothing done. */
+bool
+sa_fpw_hold_if_off(void)
+{
+	return hold(true);
 }
 
 /* End what sa_fpw_hold() began; nothing if it did not. */

@@ -90,6 +90,7 @@ extern bool sa_fpw_wait(SaState state, long timeout_ms);
 
 /* for the guard of CREATE TABLESPACE */
 extern void sa_fpw_hold(void);
+extern bool sa_fpw_hold_if_off(void);
 extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
 

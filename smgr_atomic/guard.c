@@ -7,7 +7,8 @@
  * A new tablespace on storage that is not torn-free is refused while pages
  * are written atomically, or (smgr_atomic.on_unsafe_tablespace = demote) the
  * whole cluster goes back to full-page images first.  A tablespace that is
- * dropped may have been the last unsafe one, so storage is looked at again.
+ * dropped may have been the last unsafe one, so storage is looked at again; and
+ * after CREATE TABLESPACE, because the method may have changed meanwhile.
  *
  * This is for good messages in time; what makes an unsafe place harmless is
  * the check of each segment when it is opened (segment.c).
@@ -83,13 +84,9 @@ check_location(const char *location, bool top_level)
 
 	if (!superuser() || location[0] != '/' || access(location, F_OK) != 0)
 		return;					/* the server will complain */
-	sa_fpw_status(&status);
-	if (status.state == SA_STATE_OFF)
-	{
-		sa_fpw_hold();			/* no arming until the new place can be seen */
+	if (sa_fpw_hold_if_off())	/* no arming until the new place can be seen */
 		return;
-	}
-
+	sa_fpw_status(&status);
 	sa_probe_directory(location, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
 	if (status.method == SA_WRITE_DOUBLE && probe.journal)
 		return;
@@ -154,6 +151,18 @@ have_first_checkpoint(void)
 		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
 }
 
+/*
+ * Have the link and the directory of a new tablespace outlive a power cut, before
+ * there are pages in it: repair takes one that is missing for a device that is.
+ */
+static void
+sync_tablespace(const char *location)
+{
+	fsync_fname("pg_tblspc", true);
+	if (location[0] == '/')
+		fsync_fname(location, true);
+}
+
 static void
 guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 					  ProcessUtilityContext context, ParamListInfo params,
@@ -165,17 +174,20 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 
 	if (IsA(stmt, CreateTableSpaceStmt))
 	{
+		char	   *location = pstrdup(((CreateTableSpaceStmt *) stmt)->location);
+
 		PG_TRY();
 		{
-			check_location(((CreateTableSpaceStmt *) stmt)->location,
-						   context == PROCESS_UTILITY_TOPLEVEL);
+			check_location(location, context == PROCESS_UTILITY_TOPLEVEL);
 			next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+			sync_tablespace(location);
 		}
 		PG_FINALLY();
 		{
 			sa_fpw_release();
 		}
 		PG_END_TRY();
+		sa_fpw_recheck();
 		return;
 	}
 	if (removes_database(stmt))

@@ -32,6 +32,7 @@
  */
 #include "postgres.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -250,31 +251,81 @@ sa_journal_segment_path(const SaJournalKey *key, char *path)
 		snprintf(path + length, MAXPGPATH - length, ".%u", segno);
 }
 
-/*
- * Is the directory of a page's tablespace not where it is linked to?  If so, with
- * errno and its path, of MAXPGPATH bytes.  A tablespace that is not linked has
- * been dropped.  Waits a second for the link to go: DROP TABLESPACE removes the
- * directory first.
- */
-bool
-sa_journal_lost_tablespace(const SaJournalKey *key, char *path)
+/* Is there something with this name that leads nowhere?  With errno. */
+static bool
+leads_nowhere(const char *path)
 {
 	struct stat st;
 
-	if (key->tablespace == GLOBALTABLESPACE_OID || key->tablespace == DEFAULTTABLESPACE_OID)
+	return lstat(path, &st) == 0 && stat(path, &st) != 0;
+}
+
+/* Is this a directory with nothing in it? */
+static bool
+is_empty(const char *path)
+{
+	DIR		   *dir = opendir(path);
+	struct dirent *entry;
+	int			found = 0;
+
+	if (dir == NULL)
 		return false;
-	for (int i = 0;; i++)
+	while (found == 0 && (entry = readdir(dir)) != NULL)
+		found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	closedir(dir);
+	errno = ENOENT;
+	return found == 0;
+}
+
+/*
+ * Look once for what sa_journal_lost_directory() is about: false if all is there
+ * or has been removed by the server.
+ */
+static bool
+lacks_directory(const SaJournalKey *key, bool at_start, char *path)
+{
+	struct stat st;
+
+	if (key->tablespace == DEFAULTTABLESPACE_OID)
+		snprintf(path, MAXPGPATH, "base/%u", key->database);
+	else
 	{
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
 		if (lstat(path, &st) != 0 && errno == ENOENT)
-			return false;
+			return at_start;
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
-		if (stat(path, &st) == 0)
-			return false;
+		if (stat(path, &st) != 0)
+			return true;
+		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s/%u", key->tablespace, TABLESPACE_VERSION_DIRECTORY, key->database);
+	}
+	return leads_nowhere(path) || (key->tablespace == DEFAULTTABLESPACE_OID && is_empty(path));
+}
+
+/*
+ * There is no such file: is that so because a device is not there?  Then true,
+ * with errno, and what is missing in path, of MAXPGPATH bytes.  That may be
+ *
+ * - the directory that a tablespace is linked to;
+ * - the link itself, at start: no tablespace is dropped before the copies of its
+ *	 pages are void, and the link is durable before there are any (guard.c);
+ * - what a database's directory is linked to, or, if it is empty, mounted on it.
+ *	 (But in other tablespaces than the default one it may be empty otherwise.)
+ *
+ * Waits a second: who removes a tablespace removes the directory before the link,
+ * who removes a database does so file by file.
+ */
+bool
+sa_journal_lost_directory(const SaJournalKey *key, bool at_start, char *path)
+{
+	if (key->tablespace == GLOBALTABLESPACE_OID)
+		return false;
+	for (int i = 0; lacks_directory(key, at_start, path); i++)
+	{
 		if (i == LINK_TRIES)
 			return true;
 		pg_usleep(LINK_PAUSE_US);
 	}
+	return false;
 }
 
 /* Are two pages in the same segment file? */
@@ -355,6 +406,17 @@ open_and_lock(const char *path, int flags, char *reason, size_t size)
 	}
 }
 
+/* Has another file its name now, or none?  What cannot be asked counts as no. */
+bool
+sa_journal_has_moved(int fd, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return errno == ENOENT || errno == ENOTDIR;
+	return !is_named(fd, path);
+}
+
 /*
  * Open and lock an existing journal.  -1 with errno and a reason; ENOENT if
  * there is none.
@@ -390,6 +452,19 @@ sa_journal_join(const char *path)
 		return -1;
 	}
 	return fd;
+}
+
+/*
+ * Close it and let others have it, although a child that lives longer than the
+ * server's other processes, the collector of its log, has inherited it.
+ */
+void
+sa_journal_close(int fd)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	(void) fcntl(fd, F_OFD_SETLK, &lock);
+	close(fd);
 }
 
 static bool

@@ -124,12 +124,12 @@ leave(void)
 }
 
 static bool
-tablespace_is_lost(SaRelFile rel)
+directory_is_lost(SaRelFile rel)
 {
-	SaJournalKey key = {.tablespace = saTablespace(rel)};
+	SaJournalKey key = {.tablespace = saTablespace(rel), .database = saDatabase(rel)};
 	char		path[MAXPGPATH];
 
-	return sa_journal_lost_tablespace(&key, path);
+	return sa_journal_lost_directory(&key, false, path);
 }
 
 /*
@@ -142,7 +142,7 @@ sa_newdb_has_gone(SaRelFile rel)
 {
 	bool		gone = false;
 
-	if (tablespace_is_lost(rel))
+	if (directory_is_lost(rel))
 		return false;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < MaxBackends && !gone; i++)

@@ -34,7 +34,12 @@
  * - backup_label: the directory is a base backup that was restored, or comes
  *	 from pg_rewind.  Pages in it are older or newer than any journal's, and
  *	 redo begins at a checkpoint during which images were forced.  Nothing is
- *	 applied, the marker (which is part of the backup) is removed.
+ *	 applied, the marker (which is part of the backup) is removed.  But where the
+ *	 journal that the marker names is there, with copies, in the directory where
+ *	 it was written, the label may be one that was left behind in a running
+ *	 primary, and its crash has torn pages: the server does not start, and says
+ *	 how to go on in either case.  (After pg_rewind pg_control does not say "in
+ *	 production".)
  * - A directory copied while the server was stopped: clean.  A snapshot of all
  *	 volumes at one moment: as after a crash, with its own journal.  A snapshot
  *	 without the journal's device: the journal there has gone on, so its
@@ -44,9 +49,9 @@
  *	 names: the server does not start, and says what can be done.  It never
  *	 guesses that pages might be whole.
  * - A file that is gone, or too short for the page: it was dropped or truncated,
- *	 or its extension was lost; redo knows about it.  But a tablespace whose
- *	 directory is not there may be on a device that is not: then the server
- *	 does not start either.
+ *	 or its extension was lost; redo knows about it.  But the directory of a
+ *	 tablespace or database that is not there may be on a device that is not:
+ *	 then the server does not start either (sa_journal_lost_directory()).
  * - A relation that was truncated, or dropped and created again under its old
  *	 name: copies of the one before are void (doublewrite.c, rules 3 and 4).
  * - Timelines and promotion: LSNs only grow, and the journal knows nothing else.
@@ -221,19 +226,20 @@ close_segment(Repair *repair)
 	repair->fd = -1;
 }
 
-/* A tablespace that is linked must be there. */
+/* There is no such file.  Has it been dropped? */
 static void
-check_tablespace(const SaJournalKey *key)
+check_directory(const SaJournalKey *key)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_tablespace(key, path))
+	if (!sa_journal_lost_directory(key, true, path))
 		return;
 	ereport(FATAL,
 			(errcode_for_file_access(),
-			 errmsg("could not access tablespace directory \"%s\": %m", path),
-			 errdetail("Pages in it must be repaired from the page journal before recovery."),
-			 errhint("Bring the tablespace's device back, or set smgr_atomic.ignore_journal = on to start without repair.")));
+			 errmsg("could not access \"%s\", where there are pages to repair: %m", path),
+			 errdetail("The page journal has copies of pages there; without repair they may be torn."),
+			 errhint("Bring the device of this database or tablespace back, "
+					 "or set smgr_atomic.ignore_journal = on to start without repair.")));
 }
 
 /* Have the segment of a page open; false if it is gone. */
@@ -252,7 +258,7 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	repair->fd = BasicOpenFile(repair->path, O_RDWR | PG_BINARY);
 	if (repair->fd < 0 && errno == ENOENT)
 	{
-		check_tablespace(key);
+		check_directory(key);
 		return false;
 	}
 	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
@@ -393,34 +399,61 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 
 /* ---- the journal ---- */
 
-/* The journal that the marker names, with its superblock. */
-static int
-open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *super)
+/* Unless it is the one that this postmaster goes on with. */
+static void
+close_journal(const SaMarker *marker, int fd)
 {
-	char		reason[1024];
+	if (fd >= 0 && fd != sa_doublewrite_descriptor(marker->path))
+		close(fd);
+}
+
+/*
+ * The journal that the marker names, with its superblock; -1, with the reason, if
+ * what is there is not that.
+ */
+static int
+open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *super, const char **why)
+{
+	static char reason[1024];
 	struct stat st;
 	bool		found;
 	int			error;
 	int			fd = sa_doublewrite_descriptor(marker->path);
 
+	*why = NULL;
 	if (fd < 0)
 		fd = sa_journal_open(marker->path, reason, sizeof(reason));
 	if (fd < 0)
-		refuse(marker, psprintf("it is not there to be used: %s", reason));
-	error = sa_journal_read_super(sa_journal_read_block, &fd, super, &found);
+		*why = psprintf("it is not there to be used: %s", reason);
+	else if ((error = sa_journal_read_super(sa_journal_read_block, &fd, super, &found)) != 0)
+		*why = psprintf("it could not be read: %s", strerror(error));
+	else if (!found)
+		*why = "the file is not a page journal, or it is damaged";
+	else if (super->system_identifier != system_identifier)
+		*why = "the file is the journal of another cluster";
+	else if (!sa_marker_names(marker, super))
+		*why = "the file is another one than that used before the crash";
+	else if (!sa_marker_is_current(marker, super))
+		*why = "it has been used since by a copy of this data directory";
+	else if (fstat(fd, &st) != 0 || (uint64) st.st_size < sa_journal_file_size(super->section_blocks))
+		*why = "the file is shorter than it was made";
+	if (*why == NULL)
+		return fd;
+	close_journal(marker, fd);
+	return -1;
+}
+
+/* Find its copies.  FATAL if it cannot be read. */
+static void
+scan_journal(JournalReader *reader, int fd, const SaMarker *marker, const SaStartInfo *info,
+			 const SaJournalSuper *super, SaJournalScan *scan)
+{
+	int			error = open_reader(reader, fd, sa_journal_file_size(super->section_blocks));
+
+	if (error == 0 && super->in_use)
+		error = sa_journal_scan(read_ahead, reader, super, info->redo, scan);
 	if (error != 0)
 		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
-	if (!found)
-		refuse(marker, "the file is not a page journal, or it is damaged");
-	if (super->system_identifier != system_identifier)
-		refuse(marker, "the file is the journal of another cluster");
-	if (!sa_marker_names(marker, super))
-		refuse(marker, "the file is another one than that used before the crash");
-	if (!sa_marker_is_current(marker, super))
-		refuse(marker, "it has been used since by a copy of this data directory");
-	if (fstat(fd, &st) != 0 || (uint64) st.st_size < sa_journal_file_size(super->section_blocks))
-		refuse(marker, "the file is shorter than it was made");
-	return fd;
 }
 
 static void
@@ -431,17 +464,14 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	SaJournalScan scan = {0};
 	instr_time	start,
 				elapsed;
+	const char *why;
 	int			fd;
-	int			error;
 
 	INSTR_TIME_SET_CURRENT(start);
-	fd = open_journal(marker, info->system_identifier, &super);
-	error = open_reader(&repair.journal, fd, sa_journal_file_size(super.section_blocks));
-	if (error == 0 && super.in_use)
-		error = sa_journal_scan(read_ahead, &repair.journal, &super, info->redo, &scan);
-	if (error != 0)
-		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
-
+	fd = open_journal(marker, info->system_identifier, &super, &why);
+	if (fd < 0)
+		refuse(marker, why);
+	scan_journal(&repair.journal, fd, marker, info, &super, &scan);
 	repair_pages(&repair, marker, &scan);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
@@ -455,8 +485,52 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	sa_doublewrite_repaired(repair.checked, repair.restored);
 	sa_journal_scan_free(&scan);
 	free(repair.journal.buffer);
-	if (fd != sa_doublewrite_descriptor(marker->path))
-		close(fd);
+	close_journal(marker, fd);
+}
+
+/* ---- a start with backup_label ---- */
+
+/* Is the journal that the marker names there, and has it copies of pages? */
+static bool
+has_copies(const SaMarker *marker, const SaStartInfo *info)
+{
+	JournalReader reader = {0};
+	SaJournalSuper super;
+	SaJournalScan scan = {0};
+	const char *why;
+	int			fd = open_journal(marker, info->system_identifier, &super, &why);
+	bool		found;
+
+	if (fd < 0)
+		return false;
+	scan_journal(&reader, fd, marker, info, &super, &scan);
+	found = scan.count > 0;
+	sa_journal_scan_free(&scan);
+	free(reader.buffer);
+	close_journal(marker, fd);
+	return found;
+}
+
+/*
+ * Pages are those of a base backup, so the journal is none of its.  Unless this is
+ * where the journal was written, and it fits: then somebody has left a backup_label
+ * behind, and only he knows.
+ */
+static void
+leave_to_backup(const SaMarker *marker, const SaStartInfo *info)
+{
+	if (info->in_production && marker->original && !sa_ignore_journal && has_copies(marker, info))
+		ereport(FATAL,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is a backup_label, but the page journal \"%s\" has pages of a crash of this data directory",
+						marker->path),
+				 errdetail("Recovery of a backup does not use the journal, so pages that the crash has torn would stay torn."),
+				 errhint("If this is not a backup that you restore, remove the file \"backup_label\". "
+						 "If it is one, remove the file \"%s\" from the data directory.", SA_JOURNAL_NAME)));
+	ereport(LOG,
+			(errmsg("smgr_atomic: page journal \"%s\" is not used: this data directory comes from a base backup",
+					marker->path)));
+	sa_marker_remove(FATAL);
 }
 
 /*
@@ -473,10 +547,7 @@ sa_repair(const SaStartInfo *info)
 		return false;
 	if (info->backup_label)
 	{
-		ereport(LOG,
-				(errmsg("smgr_atomic: page journal \"%s\" is not used: this data directory comes from a base backup",
-						marker.path)));
-		sa_marker_remove(FATAL);
+		leave_to_backup(&marker, info);
 		return false;
 	}
 	if (info->shut_down)

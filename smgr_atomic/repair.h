@@ -16,6 +16,7 @@ typedef struct SaStartInfo
 	bool		clean;			/* no WAL will be replayed */
 	bool		images;			/* images were on at the last checkpoint */
 	bool		shut_down;		/* every page is durable in place */
+	bool		in_production;	/* the last one was of a primary, and has not ended cleanly */
 	bool		backup_label;	/* pages are those of a base backup */
 	bool		checksums;
 	XLogRecPtr	redo;			/* of the last checkpoint; invalid = not known */

@@ -16,6 +16,8 @@
  * retires them.  For each step it takes the lock under which files are synced,
  * because it may be the one that the kernel tells of a failure (doublewrite.c).
  *
+ * It also has the driver look again when the journal is not where it was.
+ *
  * It starts with the postmaster, because writers serve recovery too.  It may
  * die at any point: whoever finds the journal full makes room itself.
  *
@@ -37,6 +39,7 @@
 #include "utils/wait_event.h"
 
 #include "doublewrite.h"
+#include "fpw.h"
 #include "journalfile.h"
 #include "retirer.h"
 #include "smgr_atomic.h"
@@ -167,6 +170,7 @@ sa_retirer_main(Datum arg)
 	uint32		wait_event = saWaitEvent("SmgrAtomicRetirerMain");
 	SaJournalKey *page_keys;
 	uint64		written_back = 0;
+	bool		moved = false;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
 	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_section_max() * sizeof(SaJournalKey));
@@ -177,6 +181,9 @@ sa_retirer_main(Datum arg)
 	while (!ShutdownRequestPending)
 	{
 		(void) sa_worker_reload();
+		if (!moved && sa_doublewrite_has_moved())
+			sa_fpw_recheck();	/* the driver will ask why */
+		moved = sa_doublewrite_has_moved();
 		if (!write_back_section(&written_back, page_keys) && !sa_doublewrite_retire_early())
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);

@@ -16,8 +16,9 @@
  * - To start a write-back may fail too; ext4 may drop the page then, and tells
  *	 nobody else.
  * - A file that is gone needs no sync.  But where the directory of its tablespace
- *	 is gone as well, while the tablespace is still linked, nobody has dropped
- *	 it: the copies are all there is.
+ *	 is gone as well, while the tablespace is still linked, or that of its database
+ *	 is on a device that is not there, nobody has dropped it: the copies are all
+ *	 there is.
  * - A file that cannot be opened for want of memory or descriptors says nothing
  *	 of its pages: it is tried again.  No sync is ever tried again.
  *
@@ -95,17 +96,17 @@ sa_file_set_add(SaFileSet *set, const SaJournalKey *page)
 
 /* There is no such file.  Has it been dropped? */
 static void
-check_tablespace(const SaJournalKey *file)
+check_directory(const SaJournalKey *file)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_tablespace(file, path))
+	if (!sa_journal_lost_directory(file, false, path))
 		return;
 	ereport(PANIC,
 			(errcode_for_file_access(),
-			 errmsg("could not access tablespace directory \"%s\": %m", path),
+			 errmsg("could not access \"%s\", where there are pages of the page journal: %m", path),
 			 errdetail("Copies of its pages in the page journal cannot be given up."),
-			 errhint("Bring the tablespace's device back; recovery needs it.")));
+			 errhint("Bring the device of this database or tablespace back; recovery needs it.")));
 }
 
 static void
@@ -132,7 +133,7 @@ sync_file(const SaJournalKey *file)
 	while (fd < 0 && try_again(&tries));
 	if (fd < 0 && errno == ENOENT)
 	{
-		check_tablespace(file);
+		check_directory(file);
 		return;
 	}
 	if (fd < 0 || fdatasync(fd) != 0)

@@ -113,6 +113,32 @@ ok($node->poll_query_until('postgres', q{
 	SELECT state = 'active' AND full_page_writes = 'off' FROM smgr_atomic_status}),
 	'pause taken back half-way: images go off again');
 
+# over before its second checkpoint is
+$held = hold($node);
+pause('3 seconds');
+$held->();
+hold($node)->();
+is(shown($node), 'on', 'pause, over in its second checkpoint: images');
+sleep 4;    # longer than the pause
+release($node);
+ok($node->poll_query_until('postgres', q{
+	SELECT state = 'active' AND full_page_writes = 'off' FROM smgr_atomic_status}),
+	'pause, over in its second checkpoint: images go off again');
+
+pause('1 hour');
+reach($node, 'paused', 'mode changed in a pause');
+set_mode($node, 'doublewrite');
+is(wait_for_state('active', '100ms'), 'f', 'mode changed in a pause: goes on');
+is(now($node)->{mode_in_force}, 'direct', 'mode changed in a pause: not yet');
+resume();
+ok($node->poll_query_until('postgres', q{
+	SELECT state = 'active' AND mode_in_force = 'doublewrite' FROM smgr_atomic_status}),
+	'mode changed in a pause: after it');
+set_mode($node, 'direct');
+ok($node->poll_query_until('postgres', q{
+	SELECT state = 'active' AND mode_in_force = 'direct' FROM smgr_atomic_status}),
+	'mode changed in a pause: and back');
+
 pause('1 hour');
 reach($node, 'paused', 'mode off in a pause');
 set_mode($node, 'off');

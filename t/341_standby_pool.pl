@@ -84,9 +84,13 @@ same_in('source', 'truncated, dropped, rewritten');
 
 # ---- without fsync nothing asks for the pages at a restartpoint ------------------
 
+my $position = log_position($standby);
 $standby->append_conf('postgresql.conf', "fsync = off\n");
 $standby->reload;
-ok($standby->poll_query_until('postgres', q{SELECT current_setting('fsync') = 'off'}), 'standby: fsync is off');
+$standby->wait_for_log(qr/parameter "fsync" cannot be changed without restarting the server/, $position);
+is($standby->safe_psql('postgres', 'SHOW fsync'), 'on', 'standby: fsync does not change while it runs');
+$standby->restart;
+is($standby->safe_psql('postgres', 'SHOW fsync'), 'off', 'standby: fsync is off');
 $primary->safe_psql('source', q{UPDATE t SET filler = repeat('f', 200); CHECKPOINT});
 $primary->wait_for_catchup($standby, 'replay');
 $standby->stop('fast');
@@ -94,8 +98,8 @@ throttle_volume('slow');
 $standby->start;
 same_in('source', 'a standby stopped with fsync = off has every page');
 $standby->append_conf('postgresql.conf', "fsync = on\n");
-$standby->reload;
-ok($standby->poll_query_until('postgres', q{SELECT current_setting('fsync') = 'on'}), 'standby: fsync is on again');
+$standby->restart;
+is($standby->safe_psql('postgres', 'SHOW fsync'), 'on', 'standby: fsync is on again');
 
 # ---- unlogged tables are made again from their init forks at promotion ----------
 

@@ -102,6 +102,14 @@ balanced($node, 'crash');
 set_mode($node, 'direct');
 reach($node, 'active', 'crash, mode direct again');
 is(counters($node)->{errors}, 0, 'no errors');
+
+# the checkpointer has this setting on in the shutdown checkpoint, where no WAL may be
+$node->append_conf('postgresql.conf', "exit_on_error = on\n");
+$node->restart;
+reach($node, 'active', 'exit_on_error');
+my $from = $node->safe_psql('postgres', 'CHECKPOINT; SELECT pg_current_wal_insert_lsn()');
+$node->safe_psql('postgres', 'CHECKPOINT');
+is(interlocks($from), 1, 'exit_on_error: the record is in each checkpoint');
 stop_clean($node);
 
 done_testing();

@@ -193,6 +193,24 @@ stop_clean($node);
 $node->append_conf('postgresql.conf', "smgr_atomic.write_behind_size = 8MB\n");
 start_standin();
 reach($node, 'active', 'pool');
+
+# a driver that dies between two methods, with the pool closed, waiting for a session
+# that answers no barrier
+my $stopped = $node->background_psql('postgres');
+my $pid     = $stopped->query('SELECT pg_backend_pid()');
+kill STOP => $pid;
+set_mode($node, 'direct');
+ok($node->poll_query_until('postgres', q{
+	SELECT waits_for ~ 'answer a barrier' AND NOT (SELECT accepting FROM smgr_atomic_pool) FROM smgr_atomic_status}),
+	'between two methods the pool is closed');
+my $driver = driver_pid($node);
+kill TERM => $driver;
+wait_until('the driver to end', sub { !kill 0 => $driver });
+set_mode($node, 'auto');
+kill CONT => $pid;
+$stopped->quit;
+ok($node->poll_query_until('postgres', 'SELECT accepting FROM smgr_atomic_pool'), 'the next driver opens it');
+is(now($node)->{mode_in_force}, 'writethrough', '... the method is the old one');
 sql('CHECKPOINT');
 calls();
 sql('UPDATE pgbench_accounts SET abalance = abalance');

@@ -154,10 +154,42 @@ $node->safe_psql('postgres', 'CREATE TABLE s TABLESPACE space AS SELECT * FROM t
 $node->stop('immediate');
 my ($version) = glob "$space/ts/PG_*";
 rename $version, "$space/away" or die $!;
-refuses('tablespace not there', qr/could not access tablespace directory "pg_tblspc\/\d+\/PG_\d+_\d+"/);
+refuses('tablespace not there', qr/could not access "pg_tblspc\/\d+\/PG_\d+_\d+", where there are pages to repair: No such file/);
 rename "$space/away", $version or die $!;
+my ($link) = glob "$data/pg_tblspc/*";
+rename $link, "$data/link" or die $!;
+refuses('tablespace not linked', qr/could not access "pg_tblspc\/\d+", where there are pages to repair: No such file/);
+rename "$data/link", $link or die $!;
 starts('tablespace back', qr/page journal: [1-9]\d* batches/);
 is($node->safe_psql('postgres', 'SELECT count(*) FROM s WHERE n = 5'), '20000', 'its pages are whole');
+
+# the same of a database, whose directory is linked to or mounted from another device
+my $database = "$data/base/" . $node->safe_psql('postgres', q{SELECT oid FROM pg_database WHERE datname = 'postgres'});
+crash($node);
+rename $database, "$data/away" or die $!;
+symlink "$space/nothing", $database or die $!;
+refuses('database linked to nothing', qr/could not access "base\/\d+", where there are pages to repair: No such file/);
+unlink $database or die $!;
+mkdir $database or die $!;
+refuses('database not mounted', qr/could not access "base\/\d+", where there are pages to repair: No such file/);
+rmdir $database or die $!;
+rename "$data/away", $database or die $!;
+starts('database back', qr/page journal: [1-9]\d* batches/);
+
+# ---- a backup_label left behind -----------------------------------------------------------
+
+crash($node);
+append_to_file("$data/backup_label", "nonsense\n");
+refuses('backup_label left behind', qr/there is a backup_label, but the page journal .* has pages of a crash of this data directory.*HINT:.*remove the file "backup_label".*remove the file "smgr_atomic.journal"/s);
+copy_to_twin();
+twin_says(qr/is not used: this data directory comes from a base backup.*invalid data in file "backup_label"/s,
+	'... elsewhere it does belong to a backup');
+copy_to_twin();
+unlink "$twin/smgr_atomic.journal" or die $!;
+twin_says(qr/invalid data in file "backup_label"/, '... or where the marker has been removed');
+remove_tree($twin);
+unlink "$data/backup_label" or die $!;
+starts('... it is not, backup_label is removed', qr/page journal: [1-9]\d* batches/);
 
 # ---- directories that come from elsewhere ------------------------------------------------
 
@@ -254,6 +286,26 @@ remove_tree($twin);
 $position = log_position($node);
 $node->start;
 like(log_since($node, $position), qr/page journal: [1-9]\d* batches/, '... the original is repaired from it');
+
+# moved while the server runs, and an older copy put in its place
+stop_clean($node);
+unlink $directory or die $!;
+$node->start;
+settle($node);
+$node->safe_psql('postgres', 'UPDATE t SET n = n + 1');
+system('cp', '-a', $directory, "$data/pgsql_tmp_copy") == 0 or die 'cp';
+rename $directory, "$data/pgsql_tmp_away" or die $!;
+rename "$data/pgsql_tmp_copy", $directory or die $!;
+$position = log_position($node);
+$node->safe_psql('postgres', 'UPDATE t SET n = n + 1; CHECKPOINT');
+$node->wait_for_log(qr/WARNING:  smgr_atomic: full_page_writes is on: page journal ".*" is not in its place any more/, $position);
+reach($node, 'off', 'journal moved: images come on, then pages are plain');
+is(images($node), 'on', '... images');
+stop_clean($node);
+$node->start;
+reach($node, 'active', '... the next start has a journal again');
+remove_tree("$data/pgsql_tmp_away");
+stop_clean($node);
 
 restart_with("${default}smgr_atomic.write_behind_size = 1kB\n", 'doublewrite', 'the smallest pool');
 $node->safe_psql('postgres', 'UPDATE t SET n = n + 1; CHECKPOINT');

@@ -13,6 +13,7 @@ use SmgrAtomic::Node;
 use SmgrAtomic::Contract;
 use Cwd qw(abs_path);
 use Errno qw(EIO ENFILE);
+use File::Path qw(remove_tree);
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -178,7 +179,7 @@ $position = log_position($node);
 eval { sql('UPDATE other SET v = v + 1; CHECKPOINT') };
 wait_until('the end of the server', sub { !-e "$data/postmaster.pid" });
 $node->_update_pid(0);
-my $lost = qr/could not access tablespace directory "pg_tblspc\/\d+\/PG_\d+_\d+": No such file/;
+my $lost = qr/could not access "pg_tblspc\/\d+\/PG_\d+_\d+", where there are pages .*: No such file/;
 like(log_since($node, $position), qr/PANIC:  $lost/, 'a tablespace that is gone: PANIC');
 my ($runs, $log) = try_start($node);
 ok(!$runs, '... does not start');
@@ -186,6 +187,38 @@ like($log, qr/FATAL:  $lost/, '... says why');
 rename "$data/../space/away", $version or die "rename: $!";
 is_whole('... put back');
 is(sql('SELECT count(*) || chr(32) || sum(v) FROM s'), '1000 1000', '... its pages too');
+
+# ---- another file in the journal's place ---------------------------------------------
+
+# a process that opens it now must not write there
+stop_clean($node);
+$node->append_conf('postgresql.conf', "smgr_atomic.mode = off\n");
+$node->start;
+set_mode($node, 'doublewrite');
+reach($node, 'active', 'a journal that the driver has opened');
+sql($update);
+$sum += 3000;
+my $directory = "$data/pgsql_tmp_smgr_atomic";
+system('cp', '-a', $directory, "$data/pgsql_tmp_copy") == 0 or die 'cp';
+rename $directory, "$data/pgsql_tmp_away" or die "rename: $!";
+rename "$data/pgsql_tmp_copy", $directory or die "rename: $!";
+$position = log_position($node);
+for my $writer (map { worker_pid($node, "smgr_atomic writer $_") } 1, 2)
+{
+	kill TERM => $writer;
+	wait_until('a writer to end', sub { !kill 0 => $writer });
+}
+eval { sql("$update; CHECKPOINT") };
+wait_until('the end of the server', sub { !-e "$data/postmaster.pid" });
+$node->_update_pid(0);
+like(log_since($node, $position), qr/PANIC:  could not open again page journal ".*": Stale file handle/,
+	'another journal in its place: PANIC');
+remove_tree($directory);
+rename "$data/pgsql_tmp_away", $directory or die "rename: $!";
+start('... the first one is back');
+is(sql('SELECT count(*) FROM victim') . (sql('SELECT sum(v) FROM victim') - $sum) % 3000, '30000', '... nothing is lost');
+$sum = sql('SELECT sum(v) FROM victim');
+is(sql(q{SELECT count(*) FROM smgr_atomic_torn_pages('victim')}), 0, '... every page is whole');
 
 # ---- no descriptors for a while ----------------------------------------------------
 
