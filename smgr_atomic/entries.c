@@ -97,7 +97,12 @@ table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, Block
 {
 	if (is_proof(SA_SMGR_truncate))
 		return;
-	if (!SmgrIsTemp(reln) && nblocks < old_blocks)
+	if (SmgrIsTemp(reln))
+	{
+		mdtruncate(reln, fork, old_blocks, nblocks);
+		return;
+	}
+	if (nblocks < old_blocks)
 	{
 		sa_pool_discard(saRelFile(reln), fork, nblocks);
 		sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
