@@ -125,12 +125,10 @@ ok($node->poll_query_until('postgres', q{
 	SELECT state = 'active' AND full_page_writes = 'off' FROM smgr_atomic_status}),
 	'pause, over in its second checkpoint: images go off again');
 
-pause('1 hour');
+# nobody asks for anything when it is over
+pause('10 seconds');
 reach($node, 'paused', 'mode changed in a pause');
 set_mode($node, 'doublewrite');
-is(wait_for_state('active', '100ms'), 'f', 'mode changed in a pause: goes on');
-is(now($node)->{mode_in_force}, 'direct', 'mode changed in a pause: not yet');
-resume();
 ok($node->poll_query_until('postgres', q{
 	SELECT state = 'active' AND mode_in_force = 'doublewrite' FROM smgr_atomic_status}),
 	'mode changed in a pause: after it');
