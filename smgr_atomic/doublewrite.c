@@ -201,24 +201,24 @@ panic(const char *what)
 
 /* Is it the file that others of this server have open? */
 static bool
-is_the_same(int fd)
+is_the_same(const struct stat *st)
 {
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && st.st_dev == shared->device && st.st_ino == shared->inode;
+	return st->st_dev == shared->device && st->st_ino == shared->inode;
 }
 
 /* The open journal.  There is one (available). */
 static int
 descriptor(void)
 {
+	struct stat st;
+
 	if (journal_fd >= 0)
 		return journal_fd;
 	strlcpy(journal_path, shared->path, MAXPGPATH);
 	journal_fd = sa_journal_join(journal_path);
 	if (journal_fd < 0)
 		panic("open");
-	if (!is_the_same(journal_fd))
+	if (fstat(journal_fd, &st) != 0 || !is_the_same(&st))
 	{
 		errno = ESTALE;
 		panic("open again");
@@ -438,6 +438,28 @@ begin_generation(void)
 	shared->available = true;
 }
 
+/* Has another file the journal's name, or none?  What cannot be asked counts as no. */
+static void
+notice_if_moved(void)
+{
+	struct stat st;
+
+	if (shared->moved)
+		return;
+	if (stat(shared->path, &st) != 0)
+	{
+		if (errno != ENOENT && errno != ENOTDIR)
+			return;
+	}
+	else if (is_the_same(&st))
+		return;
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->moved = true;
+	if (shared->retirer != NULL)
+		SetLatch(shared->retirer);
+	LWLockRelease(shared->lock);
+}
+
 /*
  * Can pages go through the journal?  If not, a reason for people.  Opens the
  * journal, or makes it.  In the postmaster at start, after repair, when
@@ -462,10 +484,12 @@ sa_doublewrite_usable(char *reason, size_t size)
 		snprintf(reason, size, "doublewrite needs data_sync_retry = off; with it, an fsync that fails is forgotten by the next");
 		return false;
 	}
+	if (shared->available)
+		notice_if_moved();
 	if (shared->moved)
 	{
 		snprintf(reason, size, "page journal \"%s\" is not in its place any more; "
-				 "it was moved, replaced or unmounted while the server runs", shared->path);
+				 "it was moved, replaced or unmounted, and is not used before a restart", shared->path);
 		return false;
 	}
 	if (shared->available)
@@ -493,18 +517,6 @@ int
 sa_doublewrite_descriptor(const char *path)
 {
 	return journal_fd >= 0 && strcmp(path, journal_path) == 0 ? journal_fd : -1;
-}
-
-static void
-notice_if_moved(void)
-{
-	if (shared->moved || !sa_journal_has_moved(descriptor(), shared->path))
-		return;
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	shared->moved = true;
-	if (shared->retirer != NULL)
-		SetLatch(shared->retirer);
-	LWLockRelease(shared->lock);
 }
 
 /* Write the superblock as it is in shared memory, as the newest. */

@@ -214,6 +214,22 @@ change_method(const SaStatus *status)
 	}
 }
 
+/*
+ * After a pause: images go off again, unless what has changed meanwhile speaks
+ * against it.
+ */
+static void
+end_pause(const SaStatus *status, bool look_again)
+{
+	SaStatus	now;
+
+	if (look_again)
+		change_method(status);
+	sa_fpw_status(&now);
+	if (now.generation == status->generation)
+		sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
+}
+
 static bool
 pausing(const SaStatus *status)
 {
@@ -247,7 +263,7 @@ step(const SaStatus *status)
 			else if (paused)
 				sa_fpw_after_checkpoint(status->images ? SA_ACTION_PAUSE : SA_ACTION_IMAGES_ON);
 			else if (status->images && sa_manage_full_page_writes)
-				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);	/* a pause given up */
+				end_pause(status, look_again);
 			else if (look_again)
 				change_method(status);
 			break;
@@ -255,7 +271,7 @@ step(const SaStatus *status)
 			if (!wanted)
 				disarm(status);
 			else if (!paused)
-				sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
+				end_pause(status, look_again);
 			break;
 		case SA_STATE_DISARMING:
 			/* images are the user's and never came on: only pages have to go on as they are */
@@ -279,7 +295,8 @@ until_due(void)
 	left = (long) ((status.paused_until - GetCurrentTimestamp()) / 1000);
 	if (left > 0 && status.state != SA_STATE_OFF)
 		due = left + 1;
-	else if (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING)
+	else if (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING ||
+			 (status.state == SA_STATE_ACTIVE && status.images && sa_manage_full_page_writes))
 		due = RETRY_MS;
 	if (retry_later || status.state == SA_STATE_DISARMING)
 		due = due < 0 ? RETRY_MS : Min(due, RETRY_MS);

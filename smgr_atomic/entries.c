@@ -97,16 +97,13 @@ table_truncate(SMgrRelation reln, ForkNumber fork, BlockNumber old_blocks, Block
 {
 	if (is_proof(SA_SMGR_truncate))
 		return;
-	if (SmgrIsTemp(reln))
+	if (SmgrIsTemp(reln) || nblocks >= old_blocks)
 	{
 		mdtruncate(reln, fork, old_blocks, nblocks);
 		return;
 	}
-	if (nblocks < old_blocks)
-	{
-		sa_pool_discard(saRelFile(reln), fork, nblocks);
-		sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
-	}
+	sa_pool_discard(saRelFile(reln), fork, nblocks);
+	sa_doublewrite_forget(saRelFile(reln), fork, nblocks);
 	sa_doublewrite_sync_begins();
 	mdtruncate(reln, fork, old_blocks, nblocks);	/* syncs the file itself if the queue is full */
 	sa_doublewrite_sync_ends(false, NULL);

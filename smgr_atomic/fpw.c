@@ -389,9 +389,8 @@ read_start_info(void)
 	info.backup_label = access("backup_label", F_OK) == 0;
 	info.checksums = control->data_checksum_version != 0;
 	info.system_identifier = control->system_identifier;
-	info.clean = info.shut_down && !info.backup_label &&
-		access("standby.signal", F_OK) != 0 &&
-		access("recovery.signal", F_OK) != 0;
+	info.from_archive = access("standby.signal", F_OK) == 0 || access("recovery.signal", F_OK) == 0;
+	info.clean = info.shut_down && !info.backup_label && !info.from_archive;
 	info.images = crc_ok && control->checkPointCopy.fullPageWrites;
 	info.redo = crc_ok ? control->checkPointCopy.redo : InvalidXLogRecPtr;
 	pfree(control);
@@ -537,8 +536,9 @@ may_say_images_off(void)
 }
 
 /*
- * Assign hook of full_page_writes where it is the user's: he turns images off, and
- * the checkpointer has read that.  It makes it known to others only after this.
+ * Assign hook of full_page_writes where it is the user's: he turns images on or
+ * off, and the checkpointer has read that.  It makes it known to others only after
+ * this.
  */
 static void
 before_images_change(bool on, void *extra)
@@ -546,9 +546,9 @@ before_images_change(bool on, void *extra)
 	if (AmCheckpointerProcess() && fullPageWrites && !on && sa_write_method() != SA_WRITE_PLAIN &&
 		may_say_images_off())
 		sa_interlock_log();
-	if (AmCheckpointerProcess() && fullPageWrites && !on)
+	if (AmCheckpointerProcess() && fullPageWrites != on)
 	{
-		/* what was asked for while they were on, by a driver that may be dead, must not follow a later checkpoint */
+		/* what was asked for before, by a driver that may be dead, must not follow a checkpoint that has seen both */
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		shared->status.generation++;
 		LWLockRelease(shared->lock);

@@ -153,14 +153,28 @@ have_first_checkpoint(void)
 
 /*
  * Have the link and the directory of a new tablespace outlive a power cut, before
- * there are pages in it: repair takes one that is missing for a device that is.
+ * there are pages in it: repair from the page journal takes one that is missing
+ * for a device that is.  (When the journal is opened, everything is flushed.)
  */
 static void
-sync_tablespace(const char *location)
+sync_tablespaces(void)
 {
-	fsync_fname("pg_tblspc", true);
-	if (location[0] == '/')
-		fsync_fname(location, true);
+	DIR		   *dir;
+	struct dirent *entry;
+
+	if (sa_write_method() != SA_WRITE_DOUBLE)
+		return;
+	dir = AllocateDir("pg_tblspc");
+	while ((entry = ReadDir(dir, "pg_tblspc")) != NULL)
+	{
+		char		path[MAXPGPATH];
+
+		snprintf(path, sizeof(path), "pg_tblspc/%s", entry->d_name);
+		if (entry->d_name[0] != '.')
+			(void) fsync_fname_ext(path, true, false, ERROR);
+	}
+	FreeDir(dir);
+	(void) fsync_fname_ext("pg_tblspc", true, false, ERROR);
 }
 
 static void
@@ -174,13 +188,12 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 
 	if (IsA(stmt, CreateTableSpaceStmt))
 	{
-		char	   *location = pstrdup(((CreateTableSpaceStmt *) stmt)->location);
-
 		PG_TRY();
 		{
-			check_location(location, context == PROCESS_UTILITY_TOPLEVEL);
+			check_location(((CreateTableSpaceStmt *) stmt)->location,
+						   context == PROCESS_UTILITY_TOPLEVEL);
 			next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
-			sync_tablespace(location);
+			sync_tablespaces();
 		}
 		PG_FINALLY();
 		{

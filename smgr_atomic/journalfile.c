@@ -282,7 +282,7 @@ is_empty(const char *path)
  * or has been removed by the server.
  */
 static bool
-lacks_directory(const SaJournalKey *key, bool at_start, char *path)
+lacks_directory(const SaJournalKey *key, bool links_stay, char *path)
 {
 	struct stat st;
 
@@ -292,7 +292,7 @@ lacks_directory(const SaJournalKey *key, bool at_start, char *path)
 	{
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
 		if (lstat(path, &st) != 0 && errno == ENOENT)
-			return at_start;
+			return links_stay;
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
 		if (stat(path, &st) != 0)
 			return true;
@@ -306,8 +306,9 @@ lacks_directory(const SaJournalKey *key, bool at_start, char *path)
  * with errno, and what is missing in path, of MAXPGPATH bytes.  That may be
  *
  * - the directory that a tablespace is linked to;
- * - the link itself, at start: no tablespace is dropped before the copies of its
- *	 pages are void, and the link is durable before there are any (guard.c);
+ * - the link itself, with links_stay, at start: no tablespace is dropped before the
+ *	 copies of its pages are void, and the link is durable before there are any
+ *	 (guard.c; not where redo has made it);
  * - what a database's directory is linked to, or, if it is empty, mounted on it.
  *	 (But in other tablespaces than the default one it may be empty otherwise.)
  *
@@ -315,11 +316,11 @@ lacks_directory(const SaJournalKey *key, bool at_start, char *path)
  * who removes a database does so file by file.
  */
 bool
-sa_journal_lost_directory(const SaJournalKey *key, bool at_start, char *path)
+sa_journal_lost_directory(const SaJournalKey *key, bool links_stay, char *path)
 {
 	if (key->tablespace == GLOBALTABLESPACE_OID)
 		return false;
-	for (int i = 0; lacks_directory(key, at_start, path); i++)
+	for (int i = 0; lacks_directory(key, links_stay, path); i++)
 	{
 		if (i == LINK_TRIES)
 			return true;
@@ -404,17 +405,6 @@ open_and_lock(const char *path, int flags, char *reason, size_t size)
 			return fd;
 		close(fd);				/* removed or replaced by who had the lock */
 	}
-}
-
-/* Has another file its name now, or none?  What cannot be asked counts as no. */
-bool
-sa_journal_has_moved(int fd, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return errno == ENOENT || errno == ENOTDIR;
-	return !is_named(fd, path);
 }
 
 /*

@@ -33,7 +33,6 @@ extern int	sa_journal_open(const char *path, char *reason, size_t size);
 extern bool sa_journal_share(int fd);
 extern int	sa_journal_join(const char *path);
 extern void sa_journal_close(int fd);
-extern bool sa_journal_has_moved(int fd, const char *path);
 extern int	sa_journal_create(const char *path, uint32 section_blocks, char *reason, size_t size);
 extern int	sa_journal_install(const char *path);
 extern void sa_journal_discard(const char *path);
@@ -41,7 +40,7 @@ extern int	sa_journal_read_block(void *arg, uint64 offset, void *block);
 extern int	sa_journal_write_super(int fd, const SaJournalSuper *super);
 extern void *sa_journal_buffer(void);
 extern void sa_journal_segment_path(const SaJournalKey *key, char *path);
-extern bool sa_journal_lost_directory(const SaJournalKey *key, bool at_start, char *path);
+extern bool sa_journal_lost_directory(const SaJournalKey *key, bool links_stay, char *path);
 extern bool sa_journal_same_segment(const SaJournalKey *a, const SaJournalKey *b);
 
 #endif							/* SMGR_ATOMIC_JOURNALFILE_H */

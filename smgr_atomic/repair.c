@@ -38,8 +38,8 @@
  *	 journal that the marker names is there, with copies, in the directory where
  *	 it was written, the label may be one that was left behind in a running
  *	 primary, and its crash has torn pages: the server does not start, and says
- *	 how to go on in either case.  (After pg_rewind pg_control does not say "in
- *	 production".)
+ *	 how to go on in either case.  (Most restores come with standby.signal or
+ *	 recovery.signal; after pg_rewind pg_control does not say "in production".)
  * - A directory copied while the server was stopped: clean.  A snapshot of all
  *	 volumes at one moment: as after a crash, with its own journal.  A snapshot
  *	 without the journal's device: the journal there has gone on, so its
@@ -176,6 +176,7 @@ typedef struct Repair
 {
 	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
+	bool		links_stay;		/* no tablespace was made by redo, whose link a power cut may take */
 	bool	   *cached;			/* of each copy: its page may not come from storage */
 	bool		device_failed;	/* from then on no page is taken to come from storage */
 	/* the segment that is open */
@@ -228,18 +229,18 @@ close_segment(Repair *repair)
 
 /* There is no such file.  Has it been dropped? */
 static void
-check_directory(const SaJournalKey *key)
+check_directory(const Repair *repair, const SaJournalKey *key)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_directory(key, true, path))
+	if (!sa_journal_lost_directory(key, repair->links_stay, path))
 		return;
 	ereport(FATAL,
 			(errcode_for_file_access(),
 			 errmsg("could not access \"%s\", where there are pages to repair: %m", path),
 			 errdetail("The page journal has copies of pages there; without repair they may be torn."),
-			 errhint("Bring the device of this database or tablespace back, "
-					 "or set smgr_atomic.ignore_journal = on to start without repair.")));
+			 errhint("Bring the device of this database or tablespace back; remove a database's directory that is empty "
+					 "because the database was being created. Or set smgr_atomic.ignore_journal = on to start without repair.")));
 }
 
 /* Have the segment of a page open; false if it is gone. */
@@ -258,7 +259,7 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	repair->fd = BasicOpenFile(repair->path, O_RDWR | PG_BINARY);
 	if (repair->fd < 0 && errno == ENOENT)
 	{
-		check_directory(key);
+		check_directory(repair, key);
 		return false;
 	}
 	if (repair->fd < 0 || fstat(repair->fd, &st) != 0)
@@ -443,35 +444,36 @@ open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *s
 	return -1;
 }
 
-/* Find its copies.  FATAL if it cannot be read. */
-static void
-scan_journal(JournalReader *reader, int fd, const SaMarker *marker, const SaStartInfo *info,
-			 const SaJournalSuper *super, SaJournalScan *scan)
+/* Find its copies.  0, or an errno. */
+static int
+scan_journal(JournalReader *reader, int fd, const SaJournalSuper *super, XLogRecPtr redo, SaJournalScan *scan)
 {
 	int			error = open_reader(reader, fd, sa_journal_file_size(super->section_blocks));
 
 	if (error == 0 && super->in_use)
-		error = sa_journal_scan(read_ahead, reader, super, info->redo, scan);
-	if (error != 0)
-		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
+		error = sa_journal_scan(read_ahead, reader, super, redo, scan);
+	return error;
 }
 
 static void
 run_repair(const SaMarker *marker, const SaStartInfo *info)
 {
-	Repair		repair = {.fd = -1, .checksums = info->checksums};
+	Repair		repair = {.fd = -1, .checksums = info->checksums, .links_stay = info->in_production};
 	SaJournalSuper super;
 	SaJournalScan scan = {0};
 	instr_time	start,
 				elapsed;
 	const char *why;
 	int			fd;
+	int			error;
 
 	INSTR_TIME_SET_CURRENT(start);
 	fd = open_journal(marker, info->system_identifier, &super, &why);
 	if (fd < 0)
 		refuse(marker, why);
-	scan_journal(&repair.journal, fd, marker, info, &super, &scan);
+	error = scan_journal(&repair.journal, fd, &super, info->redo, &scan);
+	if (error != 0)
+		refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 	repair_pages(&repair, marker, &scan);
 	INSTR_TIME_SET_CURRENT(elapsed);
 	INSTR_TIME_SUBTRACT(elapsed, start);
@@ -490,7 +492,7 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 
 /* ---- a start with backup_label ---- */
 
-/* Is the journal that the marker names there, and has it copies of pages? */
+/* Is the journal that the marker names there, and has it, or may it have, copies of pages? */
 static bool
 has_copies(const SaMarker *marker, const SaStartInfo *info)
 {
@@ -503,8 +505,7 @@ has_copies(const SaMarker *marker, const SaStartInfo *info)
 
 	if (fd < 0)
 		return false;
-	scan_journal(&reader, fd, marker, info, &super, &scan);
-	found = scan.count > 0;
+	found = scan_journal(&reader, fd, &super, info->redo, &scan) != 0 || scan.count > 0;
 	sa_journal_scan_free(&scan);
 	free(reader.buffer);
 	close_journal(marker, fd);
@@ -513,13 +514,13 @@ has_copies(const SaMarker *marker, const SaStartInfo *info)
 
 /*
  * Pages are those of a base backup, so the journal is none of its.  Unless this is
- * where the journal was written, and it fits: then somebody has left a backup_label
- * behind, and only he knows.
+ * where the journal was written, it fits, and nothing asks for archive recovery:
+ * then somebody may have left a backup_label behind, and only he knows.
  */
 static void
 leave_to_backup(const SaMarker *marker, const SaStartInfo *info)
 {
-	if (info->in_production && marker->original && !sa_ignore_journal && has_copies(marker, info))
+	if (info->in_production && !info->from_archive && marker->original && !sa_ignore_journal && has_copies(marker, info))
 		ereport(FATAL,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("there is a backup_label, but the page journal \"%s\" has pages of a crash of this data directory",

@@ -17,6 +17,7 @@ typedef struct SaStartInfo
 	bool		images;			/* images were on at the last checkpoint */
 	bool		shut_down;		/* every page is durable in place */
 	bool		in_production;	/* the last one was of a primary, and has not ended cleanly */
+	bool		from_archive;	/* standby.signal or recovery.signal */
 	bool		backup_label;	/* pages are those of a base backup */
 	bool		checksums;
 	XLogRecPtr	redo;			/* of the last checkpoint; invalid = not known */

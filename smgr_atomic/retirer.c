@@ -182,8 +182,10 @@ sa_retirer_main(Datum arg)
 	{
 		(void) sa_worker_reload();
 		if (!moved && sa_doublewrite_has_moved())
+		{
+			moved = true;
 			sa_fpw_recheck();	/* the driver will ask why */
-		moved = sa_doublewrite_has_moved();
+		}
 		if (!write_back_section(&written_back, page_keys) && !sa_doublewrite_retire_early())
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);
