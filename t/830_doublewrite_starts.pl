@@ -188,6 +188,13 @@ copy_to_twin();
 unlink "$twin/smgr_atomic.journal" or die $!;
 twin_says(qr/invalid data in file "backup_label"/, '... or where the marker has been removed');
 remove_tree($twin);
+copy($journal, "$journal.good") or die $!;
+copy($marker, "$data/marker") or die $!;
+append_to_file("$data/recovery.signal", '');
+refuses('... archive recovery is asked for', qr/is not used: this data directory comes from a base backup.*must specify restore_command/s);
+unlink "$data/recovery.signal" or die $!;
+copy("$journal.good", $journal) or die $!;
+rename "$data/marker", $marker or die $!;
 unlink "$data/backup_label" or die $!;
 starts('... it is not, backup_label is removed', qr/page journal: [1-9]\d* batches/);
 
