@@ -282,7 +282,7 @@ is_empty(const char *path)
  * or has been removed by the server.
  */
 static bool
-lacks_directory(const SaJournalKey *key, bool links_stay, char *path)
+lacks_directory(const SaJournalKey *key, bool strict, char *path)
 {
 	struct stat st;
 
@@ -292,35 +292,38 @@ lacks_directory(const SaJournalKey *key, bool links_stay, char *path)
 	{
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u", key->tablespace);
 		if (lstat(path, &st) != 0 && errno == ENOENT)
-			return links_stay;
+			return strict;
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s", key->tablespace, TABLESPACE_VERSION_DIRECTORY);
 		if (stat(path, &st) != 0)
 			return true;
 		snprintf(path, MAXPGPATH, "pg_tblspc/%u/%s/%u", key->tablespace, TABLESPACE_VERSION_DIRECTORY, key->database);
 	}
-	return leads_nowhere(path) || (key->tablespace == DEFAULTTABLESPACE_OID && is_empty(path));
+	return leads_nowhere(path) || (strict && key->tablespace == DEFAULTTABLESPACE_OID && is_empty(path));
 }
 
 /*
  * There is no such file: is that so because a device is not there?  Then true,
  * with errno, and what is missing in path, of MAXPGPATH bytes.  That may be
  *
- * - the directory that a tablespace is linked to;
- * - the link itself, with links_stay, at start: no tablespace is dropped before the
- *	 copies of its pages are void, and the link is durable before there are any
- *	 (guard.c; not where redo has made it);
- * - what a database's directory is linked to, or, if it is empty, mounted on it.
- *	 (But in other tablespaces than the default one it may be empty otherwise.)
+ * - what a tablespace, or a database's directory, is linked to;
+ * - strict: the link of a tablespace, or what was mounted on a database's directory,
+ *	 which is empty without.  (But in other tablespaces than the default one it may
+ *	 be empty otherwise.)
  *
- * Waits a second: who removes a tablespace removes the directory before the link,
- * who removes a database does so file by file.
+ * Strict is for the start of what was a primary: no tablespace is dropped before the
+ * copies of its pages are void, and its link is durable before there are any
+ * (guard.c), but not if redo has made it.  In a running server the directory of a
+ * database that is being removed, or was to be created, is empty for as long as it
+ * takes to remove it.
+ *
+ * Waits a second: who removes a tablespace removes the directory before the link.
  */
 bool
-sa_journal_lost_directory(const SaJournalKey *key, bool links_stay, char *path)
+sa_journal_lost_directory(const SaJournalKey *key, bool strict, char *path)
 {
 	if (key->tablespace == GLOBALTABLESPACE_OID)
 		return false;
-	for (int i = 0; lacks_directory(key, links_stay, path); i++)
+	for (int i = 0; lacks_directory(key, strict, path); i++)
 	{
 		if (i == LINK_TRIES)
 			return true;

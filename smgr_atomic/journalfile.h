@@ -40,7 +40,7 @@ extern int	sa_journal_read_block(void *arg, uint64 offset, void *block);
 extern int	sa_journal_write_super(int fd, const SaJournalSuper *super);
 extern void *sa_journal_buffer(void);
 extern void sa_journal_segment_path(const SaJournalKey *key, char *path);
-extern bool sa_journal_lost_directory(const SaJournalKey *key, bool links_stay, char *path);
+extern bool sa_journal_lost_directory(const SaJournalKey *key, bool strict, char *path);
 extern bool sa_journal_same_segment(const SaJournalKey *a, const SaJournalKey *b);
 
 #endif							/* SMGR_ATOMIC_JOURNALFILE_H */

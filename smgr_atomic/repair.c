@@ -176,7 +176,7 @@ typedef struct Repair
 {
 	JournalReader journal;
 	bool		checksums;		/* the cluster has them */
-	bool		links_stay;		/* no tablespace was made by redo, whose link a power cut may take */
+	bool		in_production;	/* it was a primary */
 	bool	   *cached;			/* of each copy: its page may not come from storage */
 	bool		device_failed;	/* from then on no page is taken to come from storage */
 	/* the segment that is open */
@@ -233,7 +233,7 @@ check_directory(const Repair *repair, const SaJournalKey *key)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_directory(key, repair->links_stay, path))
+	if (!sa_journal_lost_directory(key, repair->in_production, path))
 		return;
 	ereport(FATAL,
 			(errcode_for_file_access(),
@@ -458,7 +458,7 @@ scan_journal(JournalReader *reader, int fd, const SaJournalSuper *super, XLogRec
 static void
 run_repair(const SaMarker *marker, const SaStartInfo *info)
 {
-	Repair		repair = {.fd = -1, .checksums = info->checksums, .links_stay = info->in_production};
+	Repair		repair = {.fd = -1, .checksums = info->checksums, .in_production = info->in_production};
 	SaJournalSuper super;
 	SaJournalScan scan = {0};
 	instr_time	start,
