@@ -191,7 +191,7 @@ remove_tree($twin);
 copy($journal, "$journal.good") or die $!;
 copy($marker, "$data/marker") or die $!;
 append_to_file("$data/recovery.signal", '');
-refuses('... archive recovery is asked for', qr/is not used: this data directory comes from a base backup.*must specify restore_command/s);
+refuses('... archive recovery is asked for', qr/is not used: this data directory comes from a base backup.*must specify "?restore_command/s);
 unlink "$data/recovery.signal" or die $!;
 copy("$journal.good", $journal) or die $!;
 rename "$data/marker", $marker or die $!;
