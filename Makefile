@@ -106,7 +106,7 @@ RESUME =
 matrix: setup
 	$(MAKE) all
 	$(MAKE) install
-	contrib-bench/lab/matrix $(if $(ROWS),--rows "$(ROWS)") $(if $(RESUME),--resume)
+	contrib-bench/lab/matrix $(if $(ROWS),--rows "$(ROWS)") $(if $(JOBS),--jobs $(JOBS)) $(if $(RESUME),--resume)
 
 pgregress: setup
 	$(MAKE) all
