@@ -84,7 +84,7 @@ sub error_on_a_page
 	my ($status, $out, $err) = $run->sql('CHECKPOINT;');
 	isnt($status, 0, "$arm: the checkpoint fails when the disk fails a write");
 	is($run->disk_status->{refused}, 1, '... one write was refused');
-	like($run->log_text, qr/could not write block \d+ in file "base\/\d+\/\d+": Input\/output error/,
+	like($run->log_text, qr/could not write block \d+ in file "base\/\d+\/\d+(?:_vm|_fsm)?": Input\/output error/,
 		'... the log names block and file');
 	# a page that was handed over already can only be had again from WAL: then
 	# the server panics, and starts anew
