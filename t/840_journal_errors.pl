@@ -208,6 +208,8 @@ for my $writer (map { worker_pid($node, "smgr_atomic writer $_") } 1, 2)
 	kill TERM => $writer;
 	wait_until('a writer to end', sub { !kill 0 => $writer });
 }
+# else who has it open already would write the pages
+wait_until('new writers', sub { sql('SELECT writers FROM smgr_atomic_pool') == 2 && 2 == grep { worker_pid($node, "smgr_atomic writer $_") } 1, 2 });
 eval { sql("$update; CHECKPOINT") };
 wait_until('the end of the server', sub { !-e "$data/postmaster.pid" });
 $node->_update_pid(0);
