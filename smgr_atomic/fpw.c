@@ -548,7 +548,7 @@ before_images_change(bool on, void *extra)
 		sa_interlock_log();
 	if (AmCheckpointerProcess() && fullPageWrites != on)
 	{
-		/* what was asked for before, by a driver that may be dead, must not follow a checkpoint that has seen both */
+		/* what was asked for before must not follow a checkpoint that has seen both */
 		LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 		shared->status.generation++;
 		LWLockRelease(shared->lock);
@@ -1012,9 +1012,7 @@ release_at_exit(int code, Datum arg)
 	sa_fpw_release();
 }
 
-/*
- * Hold the state "off", if it is the state now or not only then.
- */
+/* See the two below.  Returns whether this session holds the state "off". */
 static bool
 hold(bool only_if_off)
 {

@@ -415,7 +415,7 @@ close_journal(const SaMarker *marker, int fd)
 static int
 open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *super, const char **why)
 {
-	static char reason[1024];
+	char		reason[1024];
 	struct stat st;
 	bool		found;
 	int			error;
@@ -520,7 +520,8 @@ has_copies(const SaMarker *marker, const SaStartInfo *info)
 static void
 leave_to_backup(const SaMarker *marker, const SaStartInfo *info)
 {
-	if (info->in_production && !info->from_archive && marker->original && !sa_ignore_journal && has_copies(marker, info))
+	if (info->in_production && !info->from_archive && marker->original && !sa_ignore_journal &&
+		has_copies(marker, info))
 		ereport(FATAL,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("there is a backup_label, but the page journal \"%s\" has pages of a crash of this data directory",
