@@ -15,7 +15,7 @@ my $seed = SmgrAtomic::Crash::first_seed();
 my $lab  = SmgrAtomic::Crash->new;
 
 use constant CUTS => 2;
-use constant MOST_CUTS => 8;    # one that comes too late does not count
+use constant MOST_CUTS => 20;   # one that comes too late does not count
 
 for my $arm (@SmgrAtomic::Crash::safe_arms)
 {
