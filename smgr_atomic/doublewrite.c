@@ -105,7 +105,7 @@
 #include "writebehind.h"
 
 #define WAIT_MS 1000
-#define RETIRE_AT (SA_JOURNAL_SECTIONS * 6 / 8)	/* sections in use */
+#define RETIRE_AT (SA_JOURNAL_SECTIONS * 5 / 8)	/* sections in use */
 #define MAX_WRITE_TRIES 1000
 
 typedef struct DoublewriteShared
@@ -950,37 +950,49 @@ sa_doublewrite_has_moved(void)
 	return shared->moved;
 }
 
-/* Pages that a section has at most. */
+/* Pages that the ring has at most. */
 uint32
-sa_doublewrite_section_max(void)
+sa_doublewrite_pages_max(void)
 {
-	return section_blocks();
+	return SA_JOURNAL_SECTIONS * section_blocks();
+}
+
+/* Is it time to retire, and can it be done?  Caller holds the lock. */
+static bool
+retiring_is_due(void)
+{
+	return shared->available && shared->ring.live >= RETIRE_AT && sa_ring_retirable(&shared->ring) > 0;
 }
 
 /*
- * Retirer: copy the keys of the oldest complete section that ends after
- * *sequence, which then becomes its end; those of pages that are void by now
- * have no relation.  Returns how many, 0 = there is no such section.
+ * Retirer: copy the keys of the pages that are to be written back now, of sections
+ * that end after *sequence.  If it is time to retire these are all there are, so
+ * that little is left to fdatasync(); else, if "soon", those of complete sections.
+ * *sequence becomes the end of the last complete one.  Pages that are void by now
+ * have no relation.  Returns how many keys, at most sa_doublewrite_pages_max().
  */
 uint32
-sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy)
+sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy)
 {
+	uint64		after = *sequence;
 	uint32		count = 0;
 	int			complete;
+	int			due;
 
-	if (!shared->available)
-		return 0;
 	LWLockAcquire(shared->lock, LW_SHARED);
-	complete = sa_ring_retirable(&shared->ring);
-	for (int i = 0; i < complete && count == 0; i++)
+	complete = shared->available ? sa_ring_retirable(&shared->ring) : 0;
+	due = retiring_is_due() ? (int) shared->ring.live : soon ? complete : 0;
+	for (int i = 0; i < due; i++)
 	{
-		int			section = sa_ring_section(&shared->ring, i);
+		int			nth = sa_ring_section(&shared->ring, i);
+		SaRingSection *section = &shared->ring.sections[nth];
 
-		if (shared->ring.sections[section].end_sequence <= *sequence)
+		if (section->end_sequence <= after)
 			continue;
-		*sequence = shared->ring.sections[section].end_sequence;
-		count = shared->ring.sections[section].pages;
-		memcpy(copy, section_keys(section), count * sizeof(SaJournalKey));
+		memcpy(copy + count, section_keys(nth), section->pages * sizeof(SaJournalKey));
+		count += section->pages;
+		if (i < complete)
+			*sequence = section->end_sequence;
 	}
 	LWLockRelease(shared->lock);
 	return count;
@@ -993,7 +1005,7 @@ sa_doublewrite_retire_early(void)
 	bool		due;
 
 	LWLockAcquire(shared->lock, LW_SHARED);
-	due = shared->available && shared->ring.live >= RETIRE_AT;
+	due = retiring_is_due();
 	LWLockRelease(shared->lock);
 	return due && retire();
 }

@@ -66,8 +66,8 @@ extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 /* for the retirer */
 extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
-extern uint32 sa_doublewrite_section_max(void);
-extern uint32 sa_doublewrite_complete_section(uint64 *sequence, SaJournalKey *copy);
+extern uint32 sa_doublewrite_pages_max(void);
+extern uint32 sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy);
 extern bool sa_doublewrite_retire_early(void);
 
 /* for those who shorten or remove files, or let others do it */

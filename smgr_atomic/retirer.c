@@ -8,13 +8,20 @@
  * takes as long as writing them; a writer that did it would let the pool run
  * full meanwhile.  So this worker does it ahead of need (doublewrite.c).
  *
- * It has the kernel write back the pages of each section as soon as the section
- * is complete, in steps, because all that an fdatasync() finds goes to the device
- * at once, and WAL waits behind it.  A step is what the device does in some
- * milliseconds (steps.h): many pages at once cost less processor time than a few
- * now and then.  When no such section is left and most of the ring is in use, it
- * retires them.  For each step it takes the lock under which files are synced,
- * because it may be the one that the kernel tells of a failure (doublewrite.c).
+ * When most of the ring is in use it has the kernel write back all its pages, then
+ * retires what is complete.  It writes back in steps, because all that an
+ * fdatasync() finds goes to the device at once, and WAL waits behind it.  A step is
+ * what the device does in some milliseconds (steps.h): many pages at once cost less
+ * processor time than a few now and then.  For each step it takes the lock under
+ * which files are synced, because it may be the one that the kernel tells of a
+ * failure (doublewrite.c).
+ *
+ * On a fast device it does nothing before that, because it is cheaper to take many
+ * pages in the order of their files: whenever ext4 writes back a block of a folio of
+ * its page cache it goes through all blocks of that folio, of which there may be
+ * 512.  Section by section this was an eighth of what a transaction cost with random
+ * pages.  A slow device needs all its time, so there each section is written back
+ * as soon as it is complete.
  *
  * It also has the driver look again when the journal is not where it was.
  *
@@ -138,15 +145,17 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 }
 
 /*
- * Have the pages of the oldest complete section written back that was not yet,
- * *sequence being the end of the last one that was.  False if there is none.
+ * Have the pages written back that are due, *sequence being the end of the last
+ * complete section that was.  False if there are none.
  */
 static bool
-write_back_section(uint64 *sequence, SaJournalKey *page_keys)
+write_back(uint64 *sequence, SaJournalKey *page_keys)
 {
-	uint32		count = sa_doublewrite_complete_section(sequence, page_keys);
+	uint32		count = sa_doublewrite_due_pages(sequence, !sa_steps_fast(&steps), page_keys);
 	uint32		next;
+	instr_time	begun;
 
+	INSTR_TIME_SET_CURRENT(begun);
 	qsort(page_keys, count, sizeof(SaJournalKey), sa_journal_compare_pages);
 	for (uint32 first = 0; first < count; first = next)
 	{
@@ -154,6 +163,7 @@ write_back_section(uint64 *sequence, SaJournalKey *page_keys)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}
+	sa_steps_pass_ended(&steps, count, milliseconds_since(begun));
 	return count > 0;
 }
 
@@ -171,9 +181,10 @@ sa_retirer_main(Datum arg)
 	SaJournalKey *page_keys;
 	uint64		written_back = 0;
 	bool		moved = false;
+	bool		did;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
-	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_section_max() * sizeof(SaJournalKey));
+	page_keys = MemoryContextAllocHuge(TopMemoryContext, sa_doublewrite_pages_max() * sizeof(SaJournalKey));
 	before_shmem_exit(leave_at_exit, 0);
 	sa_doublewrite_set_retirer(MyLatch);
 	sa_steps_begin(&steps, sa_io_depth);
@@ -186,7 +197,8 @@ sa_retirer_main(Datum arg)
 			moved = true;
 			sa_fpw_recheck();	/* the driver will ask why */
 		}
-		if (!write_back_section(&written_back, page_keys) && !sa_doublewrite_retire_early())
+		did = write_back(&written_back, page_keys);
+		if (!sa_doublewrite_retire_early() && !did)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();

@@ -16,6 +16,12 @@
  * that took long all the same makes the next one smaller; one that was quick says
  * nothing of a larger one.
  *
+ * A fast device has all pages of the ring written back before anybody notices, so
+ * the retirer may wait until there are many of them.  To a slow one it goes on giving
+ * a little at a time, or TPS would rise and fall with it.  What a device does first
+ * after a pause says little (a cloud disk has saved up some writes), nor do pages that
+ * are clean: so whole passes over sections count, and some of them in succession.
+ *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
  *-------------------------------------------------------------------------
@@ -24,12 +30,16 @@
 #define SMGR_ATOMIC_STEPS_H
 
 #define SA_STEP_MS 10
+#define SA_PASS_PAGES 256		/* fewer say nothing of the device */
+#define SA_FAST_RATE 10			/* pages a ms */
+#define SA_FAST_PASSES 4
 
 typedef struct SaSteps
 {
 	int			next;			/* requests of the next step at most */
 	int			fewest;
 	int			most;
+	int			fast_passes;	/* the last so many, SA_FAST_PASSES at most */
 } SaSteps;
 
 static inline void
@@ -39,6 +49,7 @@ sa_steps_begin(SaSteps *steps, int io_depth)
 	steps->fewest = Max(io_depth / 4, 1);
 	steps->most = io_depth * 4;
 	steps->next = steps->fewest;
+	steps->fast_passes = 0;
 }
 
 /*
@@ -52,6 +63,21 @@ sa_steps_ended(SaSteps *steps, int might, int made, double ms)
 		steps->next = Min(steps->next, Max((int) (might * SA_STEP_MS / ms), steps->fewest));
 	else if (ms < SA_STEP_MS / 2 && made == might)
 		steps->next = Max(steps->next, Min(might * 2, steps->most));
+}
+
+/* So many pages have been written back, in steps, and that took "ms" in all. */
+static inline void
+sa_steps_pass_ended(SaSteps *steps, uint32 pages, double ms)
+{
+	if (pages >= SA_PASS_PAGES)
+		steps->fast_passes = pages < ms * SA_FAST_RATE ? 0 : Min(steps->fast_passes + 1, SA_FAST_PASSES);
+}
+
+/* Is the device fast enough for the retirer to wait? */
+static inline bool
+sa_steps_fast(const SaSteps *steps)
+{
+	return steps->fast_passes == SA_FAST_PASSES;
 }
 
 #endif							/* SMGR_ATOMIC_STEPS_H */

@@ -145,6 +145,30 @@ both_slow(int io_depth)
 	check(steps.next == Max(large / 4, steps.fewest), "the same slow time counts once", &steps, &device);
 }
 
+/* Passes of a thousand pages, of which a device that has had a pause does some at once. */
+static void
+passes(double rate, double saved, bool fast)
+{
+	Device		device = {.rate = rate};
+	SaSteps		steps;
+
+	sa_steps_begin(&steps, 64);
+	for (int i = 0; i < 2 * SA_FAST_PASSES; i++)
+	{
+		check(sa_steps_fast(&steps) == (fast && i >= SA_FAST_PASSES), "a device is fast after some passes", &steps, &device);
+		sa_steps_pass_ended(&steps, 1000, (1000 - saved) / rate);
+		sa_steps_pass_ended(&steps, 10, fast ? 1000 : 0);	/* says nothing */
+	}
+	for (int i = 0; i < SA_FAST_PASSES; i++)
+	{
+		sa_steps_pass_ended(&steps, 1000, 1000);
+		check(!sa_steps_fast(&steps), "one slow pass is enough", &steps, &device);
+		for (int clean = 1; clean < SA_FAST_PASSES; clean++)
+			sa_steps_pass_ended(&steps, 1000, 0);
+		check(!sa_steps_fast(&steps), "a few clean pages do not make it fast", &steps, &device);
+	}
+}
+
 int
 main(void)
 {
@@ -163,5 +187,10 @@ main(void)
 		short_files(io_depth);
 		both_slow(io_depth);
 	}
+	passes(3, 0, false);
+	passes(3, 300, false);
+	passes(SA_FAST_RATE * 0.9, 0, false);
+	passes(SA_FAST_RATE * 1.1, 0, true);
+	passes(50, 0, true);
 	return failures > 0;
 }
