@@ -891,7 +891,7 @@ sa_doublewrite_placed(int section, int count)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	sa_ring_done(&shared->ring, section, count);
 	complete = shared->ring.sections[section].outstanding == 0;
-	if (complete)
+	if (complete && section != sa_ring_section(&shared->ring, shared->ring.live - 1))
 		wake_retirer();
 	LWLockRelease(shared->lock);
 	if (complete)
@@ -901,8 +901,8 @@ sa_doublewrite_placed(int section, int count)
 /*
  * Retire what can be retired.  False if that is nothing.
  */
-static bool
-retire(void)
+bool
+sa_doublewrite_retire(void)
 {
 	SaFileSet	files = {0};
 	uint64		window = 0;
@@ -957,22 +957,16 @@ sa_doublewrite_pages_max(void)
 	return SA_JOURNAL_SECTIONS * section_blocks();
 }
 
-/* Is it time to retire, and can it be done?  Caller holds the lock. */
-static bool
-retiring_is_due(void)
-{
-	return shared->available && shared->ring.live >= RETIRE_AT && sa_ring_retirable(&shared->ring) > 0;
-}
-
 /*
  * Retirer: copy the keys of the pages that are to be written back now, of sections
  * that end after *sequence.  If it is time to retire these are all there are, so
  * that little is left to fdatasync(); else, if "soon", those of complete sections.
  * *sequence becomes the end of the last complete one.  Pages that are void by now
- * have no relation.  Returns how many keys, at most sa_doublewrite_pages_max().
+ * have no relation.  Returns how many keys, at most sa_doublewrite_pages_max();
+ * *retire: sa_doublewrite_retire() is to follow.
  */
 uint32
-sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy)
+sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy, bool *retire)
 {
 	uint64		after = *sequence;
 	uint32		count = 0;
@@ -981,7 +975,8 @@ sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy)
 
 	LWLockAcquire(shared->lock, LW_SHARED);
 	complete = shared->available ? sa_ring_retirable(&shared->ring) : 0;
-	due = retiring_is_due() ? (int) shared->ring.live : soon ? complete : 0;
+	*retire = complete > 0 && shared->ring.live >= RETIRE_AT;
+	due = *retire ? (int) shared->ring.live : soon ? complete : 0;
 	for (int i = 0; i < due; i++)
 	{
 		int			nth = sa_ring_section(&shared->ring, i);
@@ -996,18 +991,6 @@ sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy)
 	}
 	LWLockRelease(shared->lock);
 	return count;
-}
-
-/* Retirer: retire if most of the ring is in use.  False if there was nothing to do. */
-bool
-sa_doublewrite_retire_early(void)
-{
-	bool		due;
-
-	LWLockAcquire(shared->lock, LW_SHARED);
-	due = retiring_is_due();
-	LWLockRelease(shared->lock);
-	return due && retire();
 }
 
 /* ---- making room ---- */
@@ -1031,7 +1014,7 @@ void
 sa_doublewrite_make_room(void)
 {
 	ConditionVariablePrepareToSleep(&shared->progress);
-	if (is_full() && !retire() && is_full())
+	if (is_full() && !sa_doublewrite_retire() && is_full())
 		(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
 	ConditionVariableCancelSleep();
 }
@@ -1069,7 +1052,7 @@ sa_doublewrite_void(void)
 	ConditionVariablePrepareToSleep(&shared->progress);
 	while (window_reaches_before(end))
 	{
-		if (!retire())
+		if (!sa_doublewrite_retire())
 			(void) ConditionVariableTimedSleep(&shared->progress, WAIT_MS, PG_WAIT_EXTENSION);
 	}
 	ConditionVariableCancelSleep();

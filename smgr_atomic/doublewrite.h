@@ -67,8 +67,8 @@ extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_pages_max(void);
-extern uint32 sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy);
-extern bool sa_doublewrite_retire_early(void);
+extern uint32 sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy, bool *retire);
+extern bool sa_doublewrite_retire(void);
 
 /* for those who shorten or remove files, or let others do it */
 extern void sa_doublewrite_forget(SaRelFile rel, ForkNumber fork, BlockNumber first_block);

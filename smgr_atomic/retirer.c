@@ -8,7 +8,7 @@
  * takes as long as writing them; a writer that did it would let the pool run
  * full meanwhile.  So this worker does it ahead of need (doublewrite.c).
  *
- * When most of the ring is in use it has the kernel write back all its pages, then
+ * When most of the ring is in use it has the kernel write back its pages, then
  * retires what is complete.  It writes back in steps, because all that an
  * fdatasync() finds goes to the device at once, and WAL waits behind it.  A step is
  * what the device does in some milliseconds (steps.h): many pages at once cost less
@@ -21,7 +21,7 @@
  * its page cache it goes through all blocks of that folio, of which there may be
  * 512.  Section by section this was an eighth of what a transaction cost with random
  * pages.  A slow device needs all its time, so there each section is written back
- * as soon as it is complete.
+ * as soon as it is complete, and what is not yet before it retires.
  *
  * It also has the driver look again when the journal is not where it was.
  *
@@ -60,6 +60,7 @@ typedef struct Step
 	uint32		end;
 	int			might;			/* requests it might have made */
 	int			made;			/* and those it made */
+	int			pages;			/* each counted once */
 } Step;
 
 static SaSteps steps;
@@ -72,6 +73,16 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
+static int
+count_distinct(const SaJournalKey *pages, uint32 count)
+{
+	int			distinct = count > 0;
+
+	for (uint32 i = 1; i < count; i++)
+		distinct += pages[i].block != pages[i - 1].block;
+	return distinct;
+}
+
 /* Begin the next step, of pages of one segment in order, after the page "first". */
 static Step
 begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
@@ -79,6 +90,7 @@ begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
 	Step		step = {.first = first, .might = steps.next, .made = steps.next};
 
 	step.end = first + sa_writeback_step(pages + first, count - first, &step.made);
+	step.pages = count_distinct(pages + first, step.end - first);
 	sa_writeback_start(fd, pages + first, step.end - first);
 	return step;
 }
@@ -137,7 +149,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 		sa_writeback_await(fd, pages + before.first, before.end - before.first);
 		sa_doublewrite_sync_ends(false, NULL);
 		if (measured && before.first < before.end)
-			sa_steps_ended(&steps, before.might, before.made, milliseconds_since(ended));
+			sa_steps_ended(&steps, before.might, before.made, before.pages, milliseconds_since(ended));
 		INSTR_TIME_SET_CURRENT(ended);
 	} while (step.first < step.end && !ShutdownRequestPending);
 	pgstat_report_wait_end();
@@ -146,16 +158,15 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 
 /*
  * Have the pages written back that are due, *sequence being the end of the last
- * complete section that was.  False if there are none.
+ * complete section that was, and retire if it is time.  False if nothing is due.
  */
 static bool
-write_back(uint64 *sequence, SaJournalKey *page_keys)
+make_room(uint64 *sequence, SaJournalKey *page_keys)
 {
-	uint32		count = sa_doublewrite_due_pages(sequence, !sa_steps_fast(&steps), page_keys);
+	bool		retire;
+	uint32		count = sa_doublewrite_due_pages(sequence, !sa_steps_fast(&steps), page_keys, &retire);
 	uint32		next;
-	instr_time	begun;
 
-	INSTR_TIME_SET_CURRENT(begun);
 	qsort(page_keys, count, sizeof(SaJournalKey), sa_journal_compare_pages);
 	for (uint32 first = 0; first < count; first = next)
 	{
@@ -163,8 +174,9 @@ write_back(uint64 *sequence, SaJournalKey *page_keys)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}
-	sa_steps_pass_ended(&steps, count, milliseconds_since(begun));
-	return count > 0;
+	if (retire && !ShutdownRequestPending)
+		(void) sa_doublewrite_retire();
+	return retire || count > 0;
 }
 
 static void
@@ -181,13 +193,12 @@ sa_retirer_main(Datum arg)
 	SaJournalKey *page_keys;
 	uint64		written_back = 0;
 	bool		moved = false;
-	bool		did;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
-	page_keys = MemoryContextAllocHuge(TopMemoryContext, sa_doublewrite_pages_max() * sizeof(SaJournalKey));
+	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_pages_max() * sizeof(SaJournalKey));
 	before_shmem_exit(leave_at_exit, 0);
 	sa_doublewrite_set_retirer(MyLatch);
-	sa_steps_begin(&steps, sa_io_depth);
+	sa_steps_begin(&steps, sa_io_depth, sa_doublewrite_pages_max());
 
 	while (!ShutdownRequestPending)
 	{
@@ -197,8 +208,7 @@ sa_retirer_main(Datum arg)
 			moved = true;
 			sa_fpw_recheck();	/* the driver will ask why */
 		}
-		did = write_back(&written_back, page_keys);
-		if (!sa_doublewrite_retire_early() && !did)
+		if (!make_room(&written_back, page_keys))
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();

@@ -2,7 +2,7 @@
  *
  * steps.h
  *	  How many requests a step of write-back makes: what the device does in
- *	  SA_STEP_MS.
+ *	  SA_STEP_MS.  And whether the device is fast.
  *
  * The retirer has two steps under way and measures the time from the end of one
  * to the end of the next (retirer.c).  That is what the device needs for the
@@ -20,7 +20,7 @@
  * the retirer may wait until there are many of them.  To a slow one it goes on giving
  * a little at a time, or TPS would rise and fall with it.  What a device does first
  * after a pause says little (a cloud disk has saved up some writes), nor do pages that
- * are clean: so whole passes over sections count, and some of them in succession.
+ * are clean: so the time of many pages counts, and several times in succession.
  *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
@@ -30,54 +30,68 @@
 #define SMGR_ATOMIC_STEPS_H
 
 #define SA_STEP_MS 10
-#define SA_PASS_PAGES 256		/* fewer say nothing of the device */
-#define SA_FAST_RATE 10			/* pages a ms */
-#define SA_FAST_PASSES 4
+#define SA_RING_MS 800			/* a fast device does the pages of a whole ring in this time */
+#define SA_JUDGED_PAGES 1000	/* at that pace it does so many */
+#define SA_JUDGED_TIMES 4		/* and so many times that many */
 
 typedef struct SaSteps
 {
 	int			next;			/* requests of the next step at most */
 	int			fewest;
 	int			most;
-	int			fast_passes;	/* the last so many, SA_FAST_PASSES at most */
+	double		ring_pages;
+	int			pages;			/* done since it was judged last, */
+	double		ms;				/* in this time */
+	int			fast_times;		/* how often it was fast since it was slow; SA_JUDGED_TIMES at most */
 } SaSteps;
 
 static inline void
-sa_steps_begin(SaSteps *steps, int io_depth)
+sa_steps_begin(SaSteps *steps, int io_depth, int ring_pages)
 {
+	memset(steps, 0, sizeof(*steps));
+	steps->ring_pages = ring_pages;
+
 	/* two steps are under way at a time, and other pages between theirs */
 	steps->fewest = Max(io_depth / 4, 1);
 	steps->most = io_depth * 4;
 	steps->next = steps->fewest;
-	steps->fast_passes = 0;
+}
+
+/* So many pages took "ms". */
+static inline void
+sa_steps_judge(SaSteps *steps, int pages, double ms)
+{
+	steps->pages += pages;
+	steps->ms += ms;
+	if (steps->pages < SA_JUDGED_PAGES)
+		return;
+	if (steps->ms * steps->ring_pages > (double) steps->pages * SA_RING_MS)
+		steps->fast_times = 0;
+	else
+		steps->fast_times = Min(steps->fast_times + 1, SA_JUDGED_TIMES);
+	steps->pages = 0;
+	steps->ms = 0;
 }
 
 /*
- * A step that might have made so many requests and made so many has ended, "ms"
- * after the one before it.
+ * A step that might have made so many requests and made so many, of so many pages,
+ * has ended, "ms" after the one before it.
  */
 static inline void
-sa_steps_ended(SaSteps *steps, int might, int made, double ms)
+sa_steps_ended(SaSteps *steps, int might, int made, int pages, double ms)
 {
+	sa_steps_judge(steps, pages, ms);
 	if (ms > SA_STEP_MS)
 		steps->next = Min(steps->next, Max((int) (might * SA_STEP_MS / ms), steps->fewest));
 	else if (ms < SA_STEP_MS / 2 && made == might)
 		steps->next = Max(steps->next, Min(might * 2, steps->most));
 }
 
-/* So many pages have been written back, in steps, and that took "ms" in all. */
-static inline void
-sa_steps_pass_ended(SaSteps *steps, uint32 pages, double ms)
-{
-	if (pages >= SA_PASS_PAGES)
-		steps->fast_passes = pages < ms * SA_FAST_RATE ? 0 : Min(steps->fast_passes + 1, SA_FAST_PASSES);
-}
-
 /* Is the device fast enough for the retirer to wait? */
 static inline bool
 sa_steps_fast(const SaSteps *steps)
 {
-	return steps->fast_passes == SA_FAST_PASSES;
+	return steps->fast_times == SA_JUDGED_TIMES;
 }
 
 #endif							/* SMGR_ATOMIC_STEPS_H */

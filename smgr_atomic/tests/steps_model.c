@@ -60,7 +60,7 @@ write_back_file(SaSteps *steps, Device *device, int requests)
 		{
 			device->now = Max(device->now, before_ready);
 			longest = Max(longest, device->now - ended);
-			sa_steps_ended(steps, before_might, before, device->now - ended);
+			sa_steps_ended(steps, before_might, before, before, device->now - ended);
 		}
 		ended = device->now;
 		check(steps->next >= steps->fewest && steps->next <= steps->most, "a step is within its bounds", steps, device);
@@ -80,7 +80,7 @@ steady(int io_depth, double rate, double latency)
 				longest = 0;
 	int			done = 0;
 
-	sa_steps_begin(&steps, io_depth);
+	sa_steps_begin(&steps, io_depth, 8192);
 	write_back_file(&steps, &device, 100000);
 	begin = device.now;
 	for (; done < 200000; done += 10000)
@@ -103,7 +103,7 @@ clean_before(int io_depth, double rate, int requests)
 	SaSteps		steps;
 	int			allowed;
 
-	sa_steps_begin(&steps, io_depth);
+	sa_steps_begin(&steps, io_depth, 8192);
 	for (int i = 0; i < 20; i++)
 		write_back_file(&steps, &device, 10000);
 	check(steps.next == steps.most, "clean pages go out in the largest steps", &steps, &device);
@@ -122,7 +122,7 @@ short_files(int io_depth)
 	SaSteps		steps;
 	int			before;
 
-	sa_steps_begin(&steps, io_depth);
+	sa_steps_begin(&steps, io_depth, 8192);
 	before = steps.next;
 	for (int i = 0; i < 1000; i++)
 		write_back_file(&steps, &device, before - 1);
@@ -137,34 +137,41 @@ both_slow(int io_depth)
 	SaSteps		steps;
 	int			large;
 
-	sa_steps_begin(&steps, io_depth);
+	sa_steps_begin(&steps, io_depth, 8192);
 	write_back_file(&steps, &device, 100000);
 	large = steps.next;
-	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
-	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
+	sa_steps_ended(&steps, large, large, large, 4 * SA_STEP_MS);
+	sa_steps_ended(&steps, large, large, large, 4 * SA_STEP_MS);
 	check(steps.next == Max(large / 4, steps.fewest), "the same slow time counts once", &steps, &device);
 }
 
-/* Passes of a thousand pages, of which a device that has had a pause does some at once. */
+/* Steps of 100 pages, a thousand at a time; a device that has had a pause does some at once. */
 static void
-passes(double rate, double saved, bool fast)
+thousand(SaSteps *steps, double rate, int saved)
+{
+	for (int done = 0; done < SA_JUDGED_PAGES; done += 100)
+		sa_steps_ended(steps, 100, 100, 100, done < saved ? 0 : 100 / rate);
+}
+
+/* Is a device fast, for a ring of so many pages? */
+static void
+fast_or_not(int ring_pages, double rate, int saved, bool fast)
 {
 	Device		device = {.rate = rate};
 	SaSteps		steps;
 
-	sa_steps_begin(&steps, 64);
-	for (int i = 0; i < 2 * SA_FAST_PASSES; i++)
+	sa_steps_begin(&steps, 64, ring_pages);
+	for (int i = 0; i < 2 * SA_JUDGED_TIMES; i++)
 	{
-		check(sa_steps_fast(&steps) == (fast && i >= SA_FAST_PASSES), "a device is fast after some passes", &steps, &device);
-		sa_steps_pass_ended(&steps, 1000, (1000 - saved) / rate);
-		sa_steps_pass_ended(&steps, 10, fast ? 1000 : 0);	/* says nothing */
+		check(sa_steps_fast(&steps) == (fast && i >= SA_JUDGED_TIMES), "a device is fast after some time", &steps, &device);
+		thousand(&steps, rate, saved);
 	}
-	for (int i = 0; i < SA_FAST_PASSES; i++)
+	for (int i = 0; i < SA_JUDGED_TIMES; i++)
 	{
-		sa_steps_pass_ended(&steps, 1000, 1000);
-		check(!sa_steps_fast(&steps), "one slow pass is enough", &steps, &device);
-		for (int clean = 1; clean < SA_FAST_PASSES; clean++)
-			sa_steps_pass_ended(&steps, 1000, 0);
+		thousand(&steps, 0.1, 0);
+		check(!sa_steps_fast(&steps), "once slow is enough", &steps, &device);
+		for (int clean = 1; clean < SA_JUDGED_TIMES; clean++)
+			thousand(&steps, 1, SA_JUDGED_PAGES);
 		check(!sa_steps_fast(&steps), "a few clean pages do not make it fast", &steps, &device);
 	}
 }
@@ -187,10 +194,12 @@ main(void)
 		short_files(io_depth);
 		both_slow(io_depth);
 	}
-	passes(3, 0, false);
-	passes(3, 300, false);
-	passes(SA_FAST_RATE * 0.9, 0, false);
-	passes(SA_FAST_RATE * 1.1, 0, true);
-	passes(50, 0, true);
+	fast_or_not(8192, 3, 0, false);
+	fast_or_not(8192, 3, 300, false);
+	fast_or_not(8192, 9, 0, false);
+	fast_or_not(8192, 11, 0, true);
+	fast_or_not(8192, 50, 0, true);
+	fast_or_not(524288, 50, 0, false);
+	fast_or_not(1024, 3, 0, true);
 	return failures > 0;
 }
