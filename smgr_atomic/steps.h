@@ -20,7 +20,8 @@
  * the retirer may wait until there are many of them.  To a slow one it goes on giving
  * a little at a time, or TPS would rise and fall with it.  What a device does first
  * after a pause says little (a cloud disk has saved up some writes), nor do pages that
- * are clean: so the time of many pages counts, and several times in succession.
+ * are clean: so the time of many pages counts, and several times in succession.  A
+ * small ring never has many pages: it counts as one of the default size.
  *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
@@ -31,8 +32,9 @@
 
 #define SA_STEP_MS 10
 #define SA_RING_MS 800			/* a fast device does the pages of a whole ring in this time */
-#define SA_JUDGED_PAGES 1000	/* at that pace it does so many */
-#define SA_JUDGED_TIMES 4		/* and so many times that many */
+#define SA_LEAST_RING 8192		/* pages */
+#define SA_JUDGED_PAGES 1000	/* the time of so many counts, */
+#define SA_JUDGED_TIMES 4		/* if so often in succession */
 
 typedef struct SaSteps
 {
@@ -49,7 +51,7 @@ static inline void
 sa_steps_begin(SaSteps *steps, int io_depth, int ring_pages)
 {
 	memset(steps, 0, sizeof(*steps));
-	steps->ring_pages = ring_pages;
+	steps->ring_pages = Max(ring_pages, SA_LEAST_RING);
 
 	/* two steps are under way at a time, and other pages between theirs */
 	steps->fewest = Max(io_depth / 4, 1);

@@ -200,6 +200,7 @@ main(void)
 	fast_or_not(8192, 11, 0, true);
 	fast_or_not(8192, 50, 0, true);
 	fast_or_not(524288, 50, 0, false);
-	fast_or_not(1024, 3, 0, true);
+	fast_or_not(1024, 3, 0, false);
+	fast_or_not(1024, 11, 0, true);
 	return failures > 0;
 }
