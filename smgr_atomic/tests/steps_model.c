@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * steps_model.c
- *	  The size of the retirer's steps (steps.h) on devices of every speed.
+ *	  The size of the retirer's steps (steps.h) on devices of every speed, and
+ *	  which of them count as fast.
  *
  *	  steps_model
  *
