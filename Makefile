@@ -26,7 +26,10 @@ OBJS = \
 	smgr_atomic/interlock.o \
 	smgr_atomic/journal.o \
 	smgr_atomic/journalfile.o \
+	smgr_atomic/journalmake.o \
+	smgr_atomic/marker.o \
 	smgr_atomic/newdb.o \
+	smgr_atomic/pagefile.o \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \

@@ -81,7 +81,6 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -99,7 +98,8 @@
 
 #include "doublewrite.h"
 #include "journalfile.h"
-#include "probe.h"
+#include "journalmake.h"
+#include "marker.h"
 #include "smgr_atomic.h"
 #include "writeback.h"
 #include "writebehind.h"
@@ -139,6 +139,9 @@ static SaJournalKey *keys = NULL;
 /* Of the postmaster, inherited; else of this process. */
 static int	journal_fd = -1;
 static char journal_path[MAXPGPATH];
+
+/* Has this start been repaired from a journal?  Postmaster; inherited. */
+static bool repaired = false;
 
 static uint32
 section_blocks(void)
@@ -226,192 +229,20 @@ descriptor(void)
 	return journal_fd;
 }
 
-/* ---- opening it ---- */
-
-/* Does this marker speak of the journal with this superblock, which is still ours? */
-static bool
-marks(const SaMarker *marker, const SaJournalSuper *super)
-{
-	return sa_marker_names(marker, super) && sa_marker_is_current(marker, super);
-}
-
-/* The journal that is at our path already. */
-typedef struct OldJournal
-{
-	int			fd;				/* locked; -1 = there is none */
-	bool		usable;			/* as it is */
-	bool		needed;			/* this start needs it until it has another */
-	SaJournalSuper super;
-} OldJournal;
-
-/* Has this start been repaired from a journal?  Postmaster; inherited. */
-static bool repaired = false;
+/* ---- opening and closing it ---- */
 
 /*
- * Is the journal a part of the data directory, which goes with each copy of it?
- * Not if its directory is a link or a mount.
- */
-static bool
-is_inside(int fd)
-{
-	struct stat here,
-				directory,
-				file;
-
-	return strcmp(sa_journal_directory, SA_JOURNAL_DEFAULT_DIRECTORY) == 0 &&
-		lstat(SA_JOURNAL_DEFAULT_DIRECTORY, &directory) == 0 && S_ISDIR(directory.st_mode) &&
-		stat(".", &here) == 0 && fstat(fd, &file) == 0 && file.st_dev == here.st_dev;
-}
-
-/*
- * Look at the journal that is there.  False, with a reason, if it must stay.
- * Outside of the data directory one that is not ours and not given up by its
- * owner is left alone: it may be what another data directory needs for its
- * recovery.  That can be the one that ours is a copy of, after a crash: we have
- * been repaired from its journal, it has not.
- */
-static bool
-look_at_old(OldJournal *old, char *reason, size_t size)
-{
-	SaMarker	marker;
-	struct stat st;
-	bool		inside;
-	bool		found = false;
-	bool		ours;
-	bool		copied;			/* ours is a copy of the directory that may need it */
-
-	memset(old, 0, sizeof(*old));
-	old->fd = sa_journal_open(journal_path, reason, size);
-	if (old->fd < 0)
-		return errno == ENOENT;
-	inside = is_inside(old->fd);
-	if (sa_journal_read_super(sa_journal_read_block, &old->fd, &old->super, &found) != 0)
-		found = false;
-	ours = found && sa_marker_read(&marker) && strcmp(marker.path, journal_path) == 0 && marks(&marker, &old->super);
-	copied = ours && !inside && repaired && !marker.original;
-	if (found && old->super.in_use && (!ours || copied) && !inside)
-	{
-		snprintf(reason, size, "page journal \"%s\" belongs to another data directory, which has not given it up; "
-				 "set smgr_atomic.journal_directory to another directory%s",
-				 journal_path, copied ? "" : ", or remove the file if nothing needs it");
-		close(old->fd);
-		return false;
-	}
-	old->usable = found && (ours || !old->super.in_use) && old->super.system_identifier == GetSystemIdentifier() &&
-		old->super.section_blocks == section_blocks() && fstat(old->fd, &st) == 0 &&
-		(uint64) st.st_size == sa_journal_file_size(section_blocks());
-	old->needed = ours && repaired;
-	return true;
-}
-
-/* Could not do something about the journal that is being made. */
-static bool
-cannot_make(int fd, const char *what, int error, char *reason, size_t size)
-{
-	snprintf(reason, size, "page journal \"%s\": could not %s it: %s", journal_path, what, strerror(error));
-	sa_journal_discard(journal_path);
-	close(fd);
-	return false;
-}
-
-/*
- * Say in the marker that this generation is the next, before the journal at path
- * says it.  In this order, because a generation in the journal that is ahead of
- * the marker's means that somebody else has used it (repair.c).
- */
-static void
-announce(const char *path, const SaJournalSuper *super)
-{
-	SaMarker	marker;
-
-	strlcpy(marker.path, path, MAXPGPATH);
-	memcpy(marker.uuid, super->uuid, SA_JOURNAL_UUID);
-	marker.generation = super->generation;
-	(void) sa_marker_write(&marker, ERROR);
-}
-
-/*
- * Make a journal in the place of the old one; its descriptor goes to journal_fd.
- * If the old one is needed it stays until the new one has its name, and the
- * new one goes on with its identity: whatever a crash leaves here, the marker
- * names the one that is there, and either all that needs repair is in it, or
- * all is in place.
- */
-static bool
-make_journal(const OldJournal *old, char *reason, size_t size)
-{
-	SaJournalSuper super = {0};
-	int			fd;
-	int			error;
-
-	if (old->fd >= 0 && !old->needed)
-		(void) unlink(journal_path);	/* there may not be room for two */
-	fd = sa_journal_create(journal_path, section_blocks(), reason, size);
-	if (fd < 0)
-		return false;
-	if (!pg_strong_random(super.uuid, SA_JOURNAL_UUID))
-		elog(FATAL, "could not generate a random identifier");
-	if (old->needed)
-	{
-		super = old->super;
-		super.generation++;
-		super.serial++;
-		announce(journal_path, &super);
-	}
-	super.system_identifier = GetSystemIdentifier();
-	super.section_blocks = section_blocks();
-	super.window_start = 1;
-	error = sa_journal_write_super(fd, &super);
-	if (error != 0)
-		return cannot_make(fd, "write to", error, reason, size);
-	error = sa_journal_install(journal_path);
-	if (error != 0)
-		return cannot_make(fd, "rename", error, reason, size);
-	journal_fd = fd;
-	return true;
-}
-
-/* Is its filesystem one that keeps what was written to the journal? */
-static bool
-may_lie_here(char *reason, size_t size)
-{
-	char		why[SA_PROBE_TEXT_LEN] = "";
-	int			fd = open(sa_journal_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int			rc = fd < 0 ? -errno : sa_probe_journal_fd(fd, why);
-
-	if (fd >= 0)
-		close(fd);
-	if (rc == -ENOENT)
-		return true;			/* the default one is yet to be made, in the data directory */
-	if (rc != 0)
-		snprintf(reason, size, "page journal \"%s\": could not examine its directory: %s", journal_path, strerror(-rc));
-	else if (why[0] != '\0')
-		snprintf(reason, size, "page journal \"%s\": %s", journal_path, why);
-	return rc == 0 && why[0] == '\0';
-}
-
-/*
- * Have the journal open; false, with a reason, if that cannot be.  Postmaster.
+ * Have the journal open; false, with a reason, if that cannot be.  Postmaster or
+ * driver.
  */
 static bool
 open_or_make(char *reason, size_t size)
 {
-	OldJournal	old;
-	bool		ok = true;
-
 	if (journal_fd >= 0)
 		return true;
 	sa_journal_path(journal_path);
-	if (!may_lie_here(reason, size) || !look_at_old(&old, reason, size))
-		return false;
-	if (old.usable)
-		journal_fd = old.fd;
-	else
-		ok = make_journal(&old, reason, size);
-	/* locked until the new one has its name */
-	if (old.fd >= 0 && !old.usable)
-		close(old.fd);
-	return ok;
+	journal_fd = sa_journal_obtain(journal_path, section_blocks(), repaired, reason, size);
+	return journal_fd >= 0;
 }
 
 /* Begin a new generation: what is in the file counts no more. */
@@ -539,7 +370,7 @@ static void
 begin_use(void)
 {
 	/* a driver that is not the first may not have opened the journal yet */
-	announce(shared->path, &shared->super);
+	sa_marker_announce(shared->path, &shared->super);
 	shared->super.in_use = 1;
 	shared->super.window_start = shared->ring.next_sequence;
 	write_super();
@@ -569,12 +400,12 @@ release_marked(const char *keep, bool clean)
 	inherited = sa_doublewrite_descriptor(marker.path);
 	fd = inherited >= 0 ? inherited : sa_journal_open(marker.path, reason, sizeof(reason));
 	if (fd >= 0 && sa_journal_read_super(sa_journal_read_block, &fd, &super, &found) == 0 && found &&
-		super.in_use && marks(&marker, &super))
+		super.in_use && sa_marker_is_of(&marker, &super))
 	{
 		int			error;
 
 		super.generation++;
-		announce(marker.path, &super);
+		sa_marker_announce(marker.path, &super);
 		super.serial++;
 		super.in_use = 0;
 		error = sa_journal_write_super(fd, &super);

@@ -50,8 +50,8 @@
 #include "tcop/utility.h"
 
 #include "doublewrite.h"
-#include "journalfile.h"
 #include "newdb.h"
+#include "pagefile.h"
 #include "writebehind.h"
 
 typedef struct NewDb
@@ -129,7 +129,7 @@ directory_is_lost(SaRelFile rel)
 	SaJournalKey key = {.tablespace = saTablespace(rel), .database = saDatabase(rel)};
 	char		path[MAXPGPATH];
 
-	return sa_journal_lost_directory(&key, false, path);
+	return sa_page_file_lost_directory(&key, false, path);
 }
 
 /*

@@ -51,7 +51,7 @@
  * - A file that is gone, or too short for the page: it was dropped or truncated,
  *	 or its extension was lost; redo knows about it.  But the directory of a
  *	 tablespace or database that is not there may be on a device that is not:
- *	 then the server does not start either (sa_journal_lost_directory()).
+ *	 then the server does not start either (sa_page_file_lost_directory()).
  * - A relation that was truncated, or dropped and created again under its old
  *	 name: copies of the one before are void (doublewrite.c, rules 3 and 4).
  * - Timelines and promotion: LSNs only grow, and the journal knows nothing else.
@@ -79,6 +79,8 @@
 
 #include "doublewrite.h"
 #include "journalfile.h"
+#include "marker.h"
+#include "pagefile.h"
 #include "readback.h"
 #include "repair.h"
 #include "smgr_atomic.h"
@@ -233,7 +235,7 @@ check_directory(const Repair *repair, const SaJournalKey *key)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_directory(key, repair->in_production, path))
+	if (!sa_page_file_lost_directory(key, repair->in_production, path))
 		return;
 	ereport(FATAL,
 			(errcode_for_file_access(),
@@ -249,13 +251,13 @@ open_segment(Repair *repair, const SaJournalKey *key)
 {
 	struct stat st = {0};
 
-	if (sa_journal_same_segment(key, &repair->file))
+	if (sa_page_file_is_same(key, &repair->file))
 		return repair->fd >= 0;
 	close_segment(repair);
 	repair->file = *key;
 	if (key->fork < 0 || key->fork > MAX_FORKNUM)
 		return false;
-	sa_journal_segment_path(key, repair->path);
+	sa_page_file_path(key, repair->path);
 	repair->fd = BasicOpenFile(repair->path, O_RDWR | PG_BINARY);
 	if (repair->fd < 0 && errno == ENOENT)
 	{
@@ -365,7 +367,7 @@ prefetch_segment(Repair *repair, const SaJournalScan *scan, size_t first)
 
 	if (!open_segment(repair, segment))
 		return;
-	for (; end < scan->count && sa_journal_same_segment(segment, &scan->copies[end].key); end++)
+	for (; end < scan->count && sa_page_file_is_same(segment, &scan->copies[end].key); end++)
 		repair->cached[end] = !repair->trusted || sa_readback_cached(repair->fd, offset_of(&scan->copies[end].key), BLCKSZ);
 	for (size_t i = first; i < end; i++)
 		(void) posix_fadvise(repair->fd, offset_of(&scan->copies[i].key), BLCKSZ, POSIX_FADV_WILLNEED);
@@ -382,7 +384,7 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 		const SaJournalKey *key = &scan->copies[first].key;
 		SaPageBuffer copy;
 
-		if (first == 0 || !sa_journal_same_segment(key, &scan->copies[first - 1].key))
+		if (first == 0 || !sa_page_file_is_same(key, &scan->copies[first - 1].key))
 			prefetch_segment(repair, scan, first);
 		for (next = first + 1; next < scan->count; next++)
 		{
@@ -528,7 +530,7 @@ leave_to_backup(const SaMarker *marker, const SaStartInfo *info)
 						marker->path),
 				 errdetail("Recovery of a backup does not use the journal, so pages that the crash has torn would stay torn."),
 				 errhint("If this is not a backup that you restore, remove the file \"backup_label\". "
-						 "If it is one, remove the file \"%s\" from the data directory.", SA_JOURNAL_NAME)));
+						 "If it is one, remove the file \"%s\" from the data directory.", SA_MARKER_NAME)));
 	ereport(LOG,
 			(errmsg("smgr_atomic: page journal \"%s\" is not used: this data directory comes from a base backup",
 					marker->path)));

@@ -47,7 +47,7 @@
 
 #include "doublewrite.h"
 #include "fpw.h"
-#include "journalfile.h"
+#include "pagefile.h"
 #include "retirer.h"
 #include "smgr_atomic.h"
 #include "steps.h"
@@ -135,7 +135,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 
 	if (pages[0].relation == 0 || ShutdownRequestPending)
 		return;					/* void by now, or no time */
-	sa_journal_segment_path(&pages[0], path);
+	sa_page_file_path(&pages[0], path);
 	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
 	if (fd < 0)
 		return;					/* retiring will say why, if it has to */
@@ -170,7 +170,7 @@ make_room(uint64 *sequence, SaJournalKey *page_keys)
 	qsort(page_keys, count, sizeof(SaJournalKey), sa_journal_compare_pages);
 	for (uint32 first = 0; first < count; first = next)
 	{
-		for (next = first + 1; next < count && sa_journal_same_segment(&page_keys[first], &page_keys[next]);)
+		for (next = first + 1; next < count && sa_page_file_is_same(&page_keys[first], &page_keys[next]);)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}

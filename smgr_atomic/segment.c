@@ -30,7 +30,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "journalfile.h"
+#include "pagefile.h"
 #include "probe.h"
 #include "segment.h"
 #include "stats.h"
@@ -123,7 +123,7 @@ sa_segment_path(SaRelFile rel, ForkNumber fork, int segno, char *path)
 		.block = (BlockNumber) segno * RELSEG_SIZE
 	};
 
-	sa_journal_segment_path(&key, path);
+	sa_page_file_path(&key, path);
 }
 
 /*

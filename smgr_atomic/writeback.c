@@ -38,7 +38,7 @@
 #include "storage/fd.h"
 #include "utils/wait_event.h"
 
-#include "journalfile.h"
+#include "pagefile.h"
 #include "probe.h"
 #include "writeback.h"
 
@@ -100,7 +100,7 @@ check_directory(const SaJournalKey *file)
 {
 	char		path[MAXPGPATH];
 
-	if (!sa_journal_lost_directory(file, false, path))
+	if (!sa_page_file_lost_directory(file, false, path))
 		return;
 	ereport(PANIC,
 			(errcode_for_file_access(),
@@ -127,7 +127,7 @@ sync_file(const SaJournalKey *file)
 	int			fd;
 	int			rc;
 
-	sa_journal_segment_path(file, path);
+	sa_page_file_path(file, path);
 	do
 		fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
 	while (fd < 0 && try_again(&tries));
@@ -192,7 +192,7 @@ sync_range(int fd, const SaJournalKey *pages, uint32 count, unsigned int flags)
 	while (rc < 0 && errno == EINTR);
 	if (rc == 0 || errno == ENOSYS || errno == EPERM)
 		return;
-	sa_journal_segment_path(pages, path);
+	sa_page_file_path(pages, path);
 	ereport(PANIC,
 			(errcode_for_file_access(),
 			 errmsg("could not write back blocks %u to %u in file \"%s\": %m", pages->block, last->block, path),
