@@ -18,6 +18,7 @@ MODULE_big = smgr_atomic
 OBJS = \
 	smgr_atomic/attach.o \
 	smgr_atomic/barrier.o \
+	smgr_atomic/decide.o \
 	smgr_atomic/doublewrite.o \
 	smgr_atomic/driver.o \
 	smgr_atomic/entries.o \

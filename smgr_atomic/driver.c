@@ -119,7 +119,7 @@ arm(const SaStatus *status)
 	SaStatus	armed;
 
 	settings_changed = false;
-	sa_fpw_decide(sa_mode, false, &decision);
+	sa_decide(sa_mode, false, &decision);
 	if (decision.safe && only_over_off(status, &decision))
 	{
 		go_over_off(status);
@@ -133,7 +133,7 @@ arm(const SaStatus *status)
 		sa_fpw_open_pool(true);
 
 		/* a place may have been added before all processes wrote atomically */
-		sa_fpw_decide(sa_mode, true, &decision);
+		sa_decide(sa_mode, true, &decision);
 		if (decision.safe)
 		{
 			sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
@@ -160,7 +160,7 @@ disarm(const SaStatus *status)
 	{
 		SaDecision	decision;
 
-		sa_fpw_decide(sa_mode, false, &decision);
+		sa_decide(sa_mode, false, &decision);
 		(void) sa_fpw_explain(&decision);
 	}
 	if (status->state != SA_STATE_DISARMING)
@@ -193,7 +193,7 @@ change_method(const SaStatus *status)
 	int			elevel = settings_changed ? WARNING : DEBUG1;
 
 	settings_changed = false;
-	sa_fpw_decide(sa_mode, false, &decision);
+	sa_decide(sa_mode, false, &decision);
 	retry_later = decision.transient;
 	if (decision.safe && only_over_off(status, &decision))
 		go_over_off(status);
@@ -337,7 +337,7 @@ sa_driver_main(Datum arg)
 	uint32		wait_event = saWaitEvent("SmgrAtomicDriverMain");
 
 	sa_worker_begin(die);
-	(void) sa_entries_prove();	/* sa_fpw_decide() will know */
+	(void) sa_entries_prove();	/* sa_decide() will know */
 	sa_fpw_set_driver();
 
 	for (;;)

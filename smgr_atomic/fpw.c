@@ -101,13 +101,11 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 
 #include "attach.h"
 #include "doublewrite.h"
 #include "fpw.h"
 #include "interlock.h"
-#include "places.h"
 #include "repair.h"
 #include "writebehind.h"
 
@@ -124,18 +122,11 @@ static FpwShared *shared = NULL;
 static uint32 wait_event_state; /* of smgr_atomic_wait() */
 
 static const char *const state_names[] = {"off", "arming", "active", "paused", "disarming"};
-static const char *const method_names[] = {"off", "direct", "writethrough", "doublewrite"};
 
 const char *
 sa_state_name(SaState state)
 {
 	return state_names[state];
-}
-
-const char *
-sa_method_name(SaWriteMethod method)
-{
-	return method_names[method];
 }
 
 Size
@@ -206,173 +197,6 @@ sa_fpw_waits_for(const SaStatus *status)
 		default:
 			return "";
 	}
-}
-
-/* The number to use for RWF_WRITETHROUGH; 0 = not known. */
-int
-sa_fpw_writethrough_flag(void)
-{
-	return sa_writethrough_flag != 0 ? sa_writethrough_flag : sa_probe_writethrough_flag();
-}
-
-/*
- * Choose the method for places that are all torn-free.
- */
-static void
-choose_method(SaMode mode, List *places, SaDecision *decision)
-{
-	ListCell   *lc;
-	const SaPlace *refusing = NULL;
-
-	foreach(lc, places)
-	{
-		const SaPlace *place = lfirst(lc);
-
-		if (!place->probe.writethrough && refusing == NULL)
-			refusing = place;
-	}
-
-	decision->safe = true;
-	if (mode != SA_MODE_DIRECT && refusing == NULL)
-		decision->method = SA_WRITE_THROUGH;
-	else if (mode != SA_MODE_WRITETHROUGH)
-		decision->method = SA_WRITE_DIRECT;
-	else
-	{
-		decision->safe = false;
-		decision->protection = SA_VERDICT_NONE;
-		snprintf(decision->reason, SA_REASON_LEN, "mode writethrough cannot be used in \"%s\": %s",
-				 refusing->probe.path, refusing->probe.writethrough_reason);
-	}
-}
-
-/*
- * Choose the page journal, which needs little of the places.  A reason that does
- * not pass goes before one that does.
- */
-static void
-choose_doublewrite(List *places, SaDecision *decision)
-{
-	const SaPlace *refusing = NULL;
-	ListCell   *lc;
-
-	foreach(lc, places)
-	{
-		const SaPlace *place = lfirst(lc);
-
-		if (!place->probe.journal && (refusing == NULL || refusing->probe.journal_transient))
-			refusing = place;
-	}
-	decision->transient = refusing != NULL && refusing->probe.journal_transient;
-	if (refusing != NULL)
-	{
-		snprintf(decision->reason, SA_REASON_LEN, "mode doublewrite cannot be used in \"%s\": %s",
-				 refusing->probe.path, refusing->probe.journal_reason);
-		return;
-	}
-	if (!sa_doublewrite_usable(decision->reason, SA_REASON_LEN))
-		return;
-	decision->safe = true;
-	decision->method = SA_WRITE_DOUBLE;
-	decision->protection = SA_VERDICT_JOURNAL;
-	snprintf(decision->reason, SA_REASON_LEN, "page journal in \"%s\"", sa_journal_directory);
-}
-
-/*
- * Mode auto: would the page journal be better than what was chosen, if
- * anything was?  Nothing beats an atomic unit of the device, or a kernel that
- * writes through.  XFS copy-on-write is torn-free too, but the kernel spends
- * ten times the processor time of the journal on each page, shatters files
- * into extents, and pages written with direct I/O have to be read from the
- * device when they are needed again (README, "What a DBA must know").
- */
-static bool
-journal_is_better(const SaDecision *decision)
-{
-	if (decision->transient)
-		return false;
-	return !decision->safe ||
-		(decision->method == SA_WRITE_DIRECT && decision->protection == SA_VERDICT_SOFTWARE);
-}
-
-static void
-choose_journal_if_possible(List *places, SaDecision *decision)
-{
-	SaDecision	journal = {.protection = SA_VERDICT_NONE};
-
-	choose_doublewrite(places, &journal);
-	if (journal.safe)
-		*decision = journal;
-	else if (!decision->safe)
-	{
-		size_t		length = strlen(decision->reason);
-
-		snprintf(decision->reason + length, SA_REASON_LEN - length, "; %s", journal.reason);
-		decision->transient = journal.transient;
-	}
-}
-
-/*
- * Probe all places for sa_fpw_decide().
- */
-static void
-decide_by_storage(SaMode mode, bool flush, SaDecision *decision)
-{
-	MemoryContext tmp = AllocSetContextCreate(CurrentMemoryContext, "smgr_atomic places",
-											  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(tmp);
-	List	   *places = sa_places_probe(sa_fpw_writethrough_flag());
-	const SaPlace *weakest = sa_places_weakest(places);
-	const char *failed;
-	int			rc = 0;
-
-	decision->protection = weakest->probe.verdict;
-	decision->transient = weakest->probe.transient;
-	snprintf(decision->reason, SA_REASON_LEN, "%s: %s", weakest->probe.path, weakest->probe.reason);
-	if (mode == SA_MODE_DOUBLEWRITE)
-	{
-		decision->protection = SA_VERDICT_NONE;
-		choose_doublewrite(places, decision);
-	}
-	else if (decision->protection != SA_VERDICT_NONE)
-		choose_method(mode, places, decision);
-	if (mode == SA_MODE_AUTO && journal_is_better(decision))
-		choose_journal_if_possible(places, decision);
-	if (decision->safe && flush)
-	{
-		sa_places_prepare(places);
-		rc = sa_places_sync(places, &failed);
-	}
-	if (rc != 0)
-	{
-		decision->safe = false;
-		decision->protection = SA_VERDICT_NONE;
-		snprintf(decision->reason, SA_REASON_LEN, "could not flush the filesystem of \"%s\": %s",
-				 failed, strerror(-rc));
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(tmp);
-}
-
-/*
- * Decide what mode and storage allow now.
- *
- * Probes every place (milliseconds each).  With flush, also makes everything
- * written so far to these filesystems durable, which can take as long as the
- * device needs, and sets the allocation hints.  Postmaster or worker.
- */
-void
-sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision)
-{
-	memset(decision, 0, sizeof(*decision));
-	if (!sa_attached())
-		snprintf(decision->reason, SA_REASON_LEN, "not attached to the server: %s", sa_attach_reason());
-	else if (mode == SA_MODE_OFF)
-		snprintf(decision->reason, SA_REASON_LEN, "smgr_atomic.mode is off");
-	else if (!enableFsync)
-		snprintf(decision->reason, SA_REASON_LEN, "fsync is off, so nothing is known to be on storage");
-	else
-		decide_by_storage(mode, flush, decision);
 }
 
 /* What pg_control says of the start that is under way. */
@@ -471,11 +295,11 @@ method_for_recovery(const SaStartInfo *info, const char *reason)
 
 	/* torn pages of the crash before have been repaired; this is about a crash from now on */
 	if (sa_attached() && info->journaled)
-		decide_by_storage(SA_MODE_DOUBLEWRITE, false, &journal);
+		sa_decide_by_storage(SA_MODE_DOUBLEWRITE, false, &journal);
 	if (journal.safe || (journal.transient && sa_doublewrite_usable(unusable, sizeof(unusable))))
 		return SA_WRITE_DOUBLE;
 	if (sa_attached())
-		decide_by_storage(SA_MODE_DIRECT, false, &decision);
+		sa_decide_by_storage(SA_MODE_DIRECT, false, &decision);
 	if (decision.safe)
 		return decision.method;
 	if (decision.reason[0] != '\0')
@@ -587,8 +411,8 @@ sa_fpw_start(void)
 
 	info.journaled = sa_repair(&info);
 	if (info.journaled)
-		sa_fpw_decide(sa_mode, true, &decision);	/* syncfs() may tell of what the crash was about */
-	sa_fpw_decide(sa_mode, true, &decision);
+		sa_decide(sa_mode, true, &decision);	/* syncfs() may tell of what the crash was about */
+	sa_decide(sa_mode, true, &decision);
 	state = first_state(&info, &decision);
 	if (state != SA_STATE_OFF && decision.method == SA_WRITE_DOUBLE)
 		sa_doublewrite_start(info.shut_down);
@@ -598,7 +422,7 @@ sa_fpw_start(void)
 	set_status(state, &decision);
 	shared->status.images = true;
 	sa_write_set_method(state == SA_STATE_OFF ? SA_WRITE_PLAIN : decision.method,
-						sa_fpw_writethrough_flag());
+						sa_decide_writethrough_flag());
 	/* a standalone server has no writers: it would only find errors later */
 	sa_pool_set_accepting(state != SA_STATE_OFF && IsPostmasterEnvironment);
 	if (sa_manage_full_page_writes)
@@ -881,7 +705,7 @@ sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *decision)
 		if (decision != NULL)
 		{
 			sa_pool_set_accepting(false);
-			sa_write_set_method(decision->method, sa_fpw_writethrough_flag());
+			sa_write_set_method(decision->method, sa_decide_writethrough_flag());
 		}
 	}
 	LWLockRelease(shared->lock);
@@ -923,7 +747,7 @@ sa_fpw_switch_method(const SaDecision *decision)
 	Assert(decision->method != SA_WRITE_PLAIN && shared->status.state != SA_STATE_OFF);
 	Assert(decision->method != SA_WRITE_DOUBLE && shared->status.method != SA_WRITE_DOUBLE);
 	shared->status.method = decision->method;
-	sa_write_set_method(decision->method, sa_fpw_writethrough_flag());
+	sa_write_set_method(decision->method, sa_decide_writethrough_flag());
 	sa_pool_set_accepting(true);
 	LWLockRelease(shared->lock);
 	ereport(LOG, (errmsg("smgr_atomic: pages are now written by method %s", sa_method_name(decision->method))));

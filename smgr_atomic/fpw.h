@@ -11,9 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "probe.h"
-#include "smgr_atomic.h"
-#include "write.h"
+#include "decide.h"
 
 typedef enum SaState
 {
@@ -34,8 +32,6 @@ typedef enum SaAction
 	SA_ACTION_EVERY				/* after every checkpoint; see fpw.c */
 } SaAction;
 
-#define SA_REASON_LEN 1024
-
 typedef struct SaStatus
 {
 	SaState		state;
@@ -52,26 +48,13 @@ typedef struct SaStatus
 	char		reason[SA_REASON_LEN];
 } SaStatus;
 
-/* What storage and settings allow now. */
-typedef struct SaDecision
-{
-	bool		safe;			/* pages can be atomic everywhere */
-	bool		transient;		/* not safe only because a place could not be asked */
-	SaWriteMethod method;
-	SaVerdict	protection;
-	char		reason[SA_REASON_LEN];
-} SaDecision;
-
 extern Size sa_fpw_shmem_size(void);
 extern void sa_fpw_shmem_init(void);
 extern void sa_fpw_start(void);
 
-extern void sa_fpw_decide(SaMode mode, bool flush, SaDecision *decision);
 extern bool sa_fpw_images(const SaStatus *status);
 extern void sa_fpw_status(SaStatus *status);
 extern const char *sa_state_name(SaState state);
-extern const char *sa_method_name(SaWriteMethod method);
-extern int	sa_fpw_writethrough_flag(void);
 extern const char *sa_fpw_waits_for(const SaStatus *status);
 
 /* for the driver of transitions */

@@ -87,7 +87,7 @@ check_location(const char *location, bool top_level)
 	if (sa_fpw_hold_if_off())	/* no arming until the new place can be seen */
 		return;
 	sa_fpw_status(&status);
-	sa_probe_directory(location, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
+	sa_probe_directory(location, BLCKSZ, sa_decide_writethrough_flag(), &probe);
 	if (status.method == SA_WRITE_DOUBLE && probe.journal)
 		return;
 	if (status.method == SA_WRITE_DOUBLE)

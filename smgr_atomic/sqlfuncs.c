@@ -171,7 +171,7 @@ smgr_atomic_probe(PG_FUNCTION_ARGS)
 				 errhint("Only superusers and members of pg_read_server_files may do this.")));
 	desc = row_type(fcinfo);
 
-	sa_probe_directory(path, BLCKSZ, sa_fpw_writethrough_flag(), &probe);
+	sa_probe_directory(path, BLCKSZ, sa_decide_writethrough_flag(), &probe);
 	probe_values(&probe, values);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
@@ -186,7 +186,7 @@ smgr_atomic_places(PG_FUNCTION_ARGS)
 
 	sa_require_preload();
 	InitMaterializedSRF(fcinfo, 0);
-	places = sa_places_probe(sa_fpw_writethrough_flag());
+	places = sa_places_probe(sa_decide_writethrough_flag());
 	foreach(lc, places)
 	{
 		const SaPlace *place = lfirst(lc);

@@ -121,6 +121,15 @@ sa_write_method(void)
 	return shared == NULL ? SA_WRITE_PLAIN : (SaWriteMethod) pg_atomic_read_u32(&shared->method);
 }
 
+/* For people. */
+const char *
+sa_method_name(SaWriteMethod method)
+{
+	static const char *const names[] = {"off", "direct", "writethrough", "doublewrite"};
+
+	return names[method];
+}
+
 /*
  * Flags of pwritev2() for a method.  The method is that of the descriptor, not
  * the one in force now: RWF_WRITETHROUGH on an O_DIRECT descriptor is refused.

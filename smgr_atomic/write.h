@@ -16,13 +16,14 @@ typedef enum SaWriteMethod
 	SA_WRITE_PLAIN = 0,			/* left to md.c: may tear */
 	SA_WRITE_DIRECT,			/* RWF_ATOMIC on an O_DIRECT descriptor */
 	SA_WRITE_THROUGH,			/* RWF_WRITETHROUGH|RWF_ATOMIC, buffered */
-	SA_WRITE_DOUBLE				/* to the page journal, then plainly on an O_DIRECT descriptor */
+	SA_WRITE_DOUBLE				/* to the page journal, then plainly through the page cache */
 } SaWriteMethod;
 
 extern Size sa_write_shmem_size(void);
 extern void sa_write_shmem_init(void);
 extern void sa_write_set_method(SaWriteMethod method, int writethrough_flag);
 extern SaWriteMethod sa_write_method(void);
+extern const char *sa_method_name(SaWriteMethod method);
 extern int	sa_write_flags(SaWriteMethod method);
 extern int	sa_write_open_flags(SaWriteMethod method);
 extern void sa_write_pages(SMgrRelation reln, ForkNumber fork, BlockNumber block,
