@@ -144,9 +144,10 @@ def _judged(result, target, ratio):
     """(verdict, mark behind it)"""
     records = [record for record in result.records if record['arm'] in (target.arm, target.base)]
     mark = ' (noisy)' if any(map(report.disturbed, records)) else ''
-    if (target.key in report.BETWEEN_CHECKPOINTS and report.rounds_without_checkpoint(records)
-            and not result.plan.means_no_checkpoint()):
-        return judge.NOT_SHOWN, ' (no checkpoint)' + mark
+    if target.key in report.BETWEEN_CHECKPOINTS and report.rounds_without_checkpoint(records):
+        if not result.plan.means_no_checkpoint():
+            return judge.NOT_SHOWN, ' (no checkpoint)' + mark
+        mark = ' (between checkpoints)' + mark
     return judge.verdict(target, ratio), mark
 
 
@@ -164,7 +165,8 @@ def target_lines(results, left=()):
 TARGET_HEADS = ('', 'comparison', 'target', 'figure (interval)')
 TARGET_NOTE = ('A target is reached where the whole interval of the ratio over rounds is beyond its bound, not reached '
                'where none of it is, and not shown otherwise. Nor are TPS, seconds and latencies judged by rounds '
-               'without a checkpoint in a quarter of their measured seconds; "noisy": other programs were at work, or the host was.')
+               'without a checkpoint in a quarter of their measured seconds; "between checkpoints": the load is so short that '
+               'there is none, and hardly a page was written; "noisy": other programs were at work, or the host was.')
 
 
 def ratio_text(ratio):

@@ -10,6 +10,8 @@ from . import (claims, fio, hugepages, library, load, measure, onerun, options, 
                volume)
 from .progress import Progress
 
+WAL_FILE_MB = 16
+
 
 class Comparison:
     """State of one comparison: the plan, the result directory, what is running."""
@@ -98,9 +100,21 @@ class Comparison:
                 load.of(self.plan).initialise(running)
             if running.rows("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_prewarm'"):
                 running.run('CREATE EXTENSION pg_prewarm;')
+            self._make_wal_files(running)
             running.run('CHECKPOINT;')
             running.stop()
         volume.sync(template)
+
+    def _make_wal_files(self, running):
+        """Enough that no arm makes new ones while it is measured.
+
+        A server that ran for a while uses old ones again; to make one is to write 16 MB of zeroes, and it is stock
+        that writes so much WAL.  The CHECKPOINT that follows gives the old ones their next names.
+        """
+        have = int(running.run('SELECT count(*) FROM pg_ls_waldir()'))
+        wanted = self.plan.wal_files_mb() // WAL_FILE_MB
+        running.run("SELECT pg_logical_emit_message(false, 'bench', 'a file of WAL');\n"
+                    'SELECT pg_switch_wal();\n' * max(0, wanted - have))
 
     def _reserve_huge_pages(self, data):
         """For all rounds at once: an arm that needs more must not be the first to find memory in pieces."""

@@ -62,10 +62,10 @@ class Run:
     def _load(self, running, follower):
         plan = self.plan
         checks = self._begin(running)
+        self.place.limit(plan.disk())       # the warm-up too: what it leaves to be logged whole is the disk's doing
         self.progress.say(f'warm-up, {plan.warmup} s')
         tps = self.load.warm_up(running, plan.warmup, self.seed + 1000)['tps']
         measure.wait_quiet(running)
-        self.place.limit(plan.disk())
         before, machine, others = self._now(running), measure.busy(), processes.others()
         library = measure.library_stats(running) if self.arm.library else None
         file = next(iter(extents.largest(self.data, 1)), None)

@@ -22,6 +22,7 @@ DEFAULT_TIMEOUT = 300       # checkpoint_timeout of PostgreSQL, s
 RUN_SECONDS = 5.5           # of a run of a load beside its seconds: starts, checks, a look at its WAL
 SLICE_SECONDS = 0.4         # between two slices
 PAGES_PREPARE_SECONDS, PAGES_SECONDS = 45, 5        # of --driver pagerate and accept
+WAL_FILES_MB = 640          # more than stock writes until it uses old ones again
 TASK_MB_PER_SCALE = 12      # of the tables in profiles/sql, with what a task adds
 DRIVERS = {'pgbench': '', 'sysbench': '', 'slices': '', 'pagerate': 'page writes of a server and of the kernel',
            'accept': 'a page write by a process that evicts it'}     # with titles of those that run no load
@@ -179,6 +180,10 @@ class Plan:
             return int(self.tables * self.scale * ROWS_PER_SCALE * MB_PER_ROW) + 40
         return int(self.scale * MB_PER_SCALE) + 40
 
+    def wal_files_mb(self):
+        """WAL files of the initial data, ready to be used again."""
+        return min(WAL_FILES_MB, megabytes(self.max_wal_size))
+
     def wal_mb(self):
         """Size of a volume for WAL only."""
         return 2048 + 2 * megabytes(self.max_wal_size)
@@ -193,7 +198,7 @@ class Plan:
 
     def estimates(self):
         """Expected seconds: of the preparation, and of one run of one arm."""
-        copy = 2 * self.data_mb() / COPY_MB_PER_SECOND
+        copy = (self.data_mb() + max(self.data_mb(), self.wal_files_mb())) / COPY_MB_PER_SECOND
         prepare = 5 + self.data_mb() * 0.016 + fio.estimate(self.fio_seconds, self.disk())
         if self.task:
             return prepare, copy + 5 + self.repeat * TASK_SECONDS + 2 * self.file_fio_seconds

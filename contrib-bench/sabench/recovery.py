@@ -21,9 +21,9 @@ def crash_and_recover(running, data, place, disk, directory, transactions):
     processes.kill_all(running.process.pid)
     running.process.wait()
     running.process = None
-    for directory in [data] + ([place.wal.path] if place.wal else []):
-        volume.sync(directory)
-        volume.forget(directory)
+    for files in [data] + ([place.wal.path] if place.wal else []):
+        volume.sync(files)
+        volume.forget(files)
     running.log = directory / 'recovery.log'
     place.limit(disk)
     started = time.monotonic()

@@ -248,6 +248,8 @@ def claim_text(entry, metric):
     low, high = ratio['interval']
     if shown == 'none':
         return f'no difference shown ({factor(low)}–{factor(high)})'
+    if metric.better == 'less' and high == 0:
+        return 'none left (in every round)'
     if metric.better == 'less' and shown == 'less':
         low, high = (1 / high, 1 / low if low else None)
     top = 'all of it' if high is None else factor(high)

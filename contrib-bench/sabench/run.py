@@ -61,7 +61,7 @@ def _suite(todo, dry_run):
     for plan in todo.plans.values():
         options.check_machine(plan)
     todo.save()
-    return _guarded(lambda: todo.run(_comparison, ERRORS), todo.results)
+    return _guarded(lambda: todo.run(_comparison), todo.results)
 
 
 def _guarded(work, results):

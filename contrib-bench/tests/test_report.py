@@ -40,6 +40,13 @@ class Ratios(unittest.TestCase):
         self.assertEqual(report.claim_text(self.summary['unsafe']['wal_per_transaction'], WAL),
                          '18.0x less (18.0–18.0)')
 
+    def test_none_left_in_every_round(self):
+        summary = report.summarise(self.plan, [
+            record(arm, number, wal_per_transaction=wal) for number in (1, 2, 3)
+            for arm, wal in (('stock', 9000), ('unsafe', 0))])
+        self.assertEqual(report.claim_text(summary['unsafe']['wal_per_transaction'], WAL),
+                         'none left (in every round)')
+
     def test_too_few_rounds(self):
         summary = report.summarise(self.plan, [
             record(arm, number, tps=tps) for number in (1, 2)

@@ -60,7 +60,8 @@ class Judged(unittest.TestCase):
                          ['not shown (no checkpoint)', 'not shown (no checkpoint)', 'reached'])
         self.assertEqual(claims.target_lines([found])[0], 'not shown (no checkpoint): a-comparison: TPS: smgr_atomic ÷ '
                          'stock, images on ≥ 1: 2.00 (2.00–2.00)')
-        for timeout, verdict in (('5min', 'reached'), ('1h', 'reached'), ('60', 'not shown (no checkpoint)')):
+        for timeout, verdict in (('5min', 'reached (between checkpoints)'), ('1h', 'reached (between checkpoints)'),
+                                 ('60', 'not shown (no checkpoint)')):
             found.plan.checkpoint_timeout = timeout         # meant to have none, or not
             self.assertEqual(claims.targets([found])[0][0], verdict, timeout)
         found.plan.checkpoint_timeout, found.plan.duration = '5min', 600

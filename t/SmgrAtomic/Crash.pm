@@ -210,6 +210,8 @@ sub try_command
 	my ($command, $input) = @_;
 	my ($out, $err) = ('', '');
 
+	# a client that ends without having read all, as the server is gone, has failed; that is not our end
+	local $SIG{PIPE} = 'IGNORE';
 	my $finished = eval {
 		IPC::Run::run($command, '<', \($input // ''), '>', \$out, '2>', \$err, IPC::Run::timeout(600));
 		1;
