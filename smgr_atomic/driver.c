@@ -108,7 +108,7 @@ go_over_off(const SaStatus *status)
 }
 
 /*
- * Off -> arming -> active.  Also resumes an arming whose driver died, and the
+ * Off -> arming -> active, or paused.  Also resumes an arming whose driver died, and the
  * one a start begins with.  From disarming only where images are not managed
  * and off.
  */
@@ -254,7 +254,7 @@ step(const SaStatus *status)
 		case SA_STATE_ARMING:
 			if (!wanted)
 				disarm(status);
-			else if (!paused)
+			else
 				arm(status);
 			break;
 		case SA_STATE_ACTIVE:

@@ -13,7 +13,8 @@
  *
  * "Paused" is reached after a whole checkpoint with images on, because tools
  * that ask for images (pg_rewind) copy pages that change meanwhile and need the
- * image of each; until then the state is still "active", with images on.
+ * image of each; until then the state is still "active", with images on, or
+ * "arming", which goes to "paused" then and not to "active".
  *
  * Why this is never weaker than stock:
  *
@@ -184,7 +185,8 @@ sa_fpw_waits_for(const SaStatus *status)
 	switch (status->state)
 	{
 		case SA_STATE_ARMING:
-			return "checkpoint, then full-page images go off";
+			return status->paused_until > GetCurrentTimestamp() ? "checkpoint, then the pause begins" :
+				"checkpoint, then full-page images go off";
 		case SA_STATE_ACTIVE:
 			return status->images ? "checkpoint with full-page images on" : "";
 		case SA_STATE_PAUSED:
@@ -591,9 +593,16 @@ carry_out(SaAction action)
 		case SA_ACTION_ACTIVATE:
 			if (shared->status.method == SA_WRITE_DOUBLE && !sa_doublewrite_is_open())
 				return;
-			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING || paused ||
+			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING ||
 				(state == SA_STATE_ACTIVE && !shared->status.images))
 				return;
+			if (paused)
+			{
+				/* while arming this was a whole checkpoint with images on */
+				if (state == SA_STATE_ARMING && sa_fpw_images(&shared->status))
+					set_status(SA_STATE_PAUSED, NULL);
+				return;
+			}
 			request_every();
 			if (sa_manage_full_page_writes || !fullPageWrites)
 				sa_interlock_log();

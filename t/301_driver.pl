@@ -141,8 +141,29 @@ pause('1 hour');
 reach($node, 'paused', 'mode off in a pause');
 set_mode($node, 'off');
 reach($node, 'off', 'mode off in a pause');
-resume();
+
+# with images on already, as after a start or a promotion
+$began = log_position($node);
 set_mode($node, 'direct');
+reach($node, 'paused', 'armed in a pause');
+unlike(log_since($node, $began), qr/full_page_writes is now off/, 'armed in a pause: images were never off');
+resume();
+reach($node, 'active', 'armed in a pause, resumed');
+set_mode($node, 'off');
+reach($node, 'off', 'a pause while arming');
+$began = log_position($node);
+$held = hold($node);
+set_mode($node, 'direct');
+ok($node->poll_query_until('postgres', q{
+	SELECT state = 'arming' AND waits_for = 'checkpoint, then full-page images go off' FROM smgr_atomic_status}),
+	'a pause while arming: the checkpoint is under way');
+pause('1 hour');
+is(now($node)->{waits_for}, 'checkpoint, then the pause begins', 'a pause while arming: waits for');
+$held->();
+release($node);
+reach($node, 'paused', 'a pause while arming');
+unlike(log_since($node, $began), qr/full_page_writes is now off/, 'a pause while arming: images were never off');
+resume();
 reach($node, 'active', 'mode direct again');
 
 # ---- the driver dies, in each state ------------------------------------------
