@@ -3,7 +3,7 @@
 #   make                 build for the server of pg_config (PG_CONFIG=... for another)
 #   sudo make install    install the extension and smgr-atomic-check
 #   make installcheck    SQL tests against a running server that preloads the library
-#   sudo make test       install what is needed, build, run every test
+#   sudo make test       install what is needed, build, run every test of t/
 #   sudo make test-qemu  NVMe namespaces in QEMU (fetches a system of 400 MB the first time)
 #   sudo make demo       install what is needed, build, run a comparison of about ten minutes
 #   sudo make crashtest CUTS=25 SEED=1   cut the power again and again, print a table
