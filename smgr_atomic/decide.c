@@ -8,7 +8,8 @@
  * unit; the page journal; direct by copy-on-write.  In doubt the answer is "not
  * safe", with the reason.
  *
- * Nothing is kept here.  What follows from a decision is fpw.c's at start and
+ * Nothing is kept here, but that a journal that is found usable is opened, or made
+ * (doublewrite.c).  What follows from a decision is fpw.c's at start and
  * driver.c's later.
  *
  *-------------------------------------------------------------------------

@@ -236,12 +236,19 @@ pausing(const SaStatus *status)
 	return status->paused_until > GetCurrentTimestamp();
 }
 
+/* Shall "paused" be reached, or kept?  Not while the user has turned images off himself. */
+static bool
+can_pause(const SaStatus *status)
+{
+	return pausing(status) && (sa_manage_full_page_writes || fullPageWrites);
+}
+
 /* Make one step towards what the settings ask for. */
 static void
 step(const SaStatus *status)
 {
 	bool		wanted = sa_mode != SA_MODE_OFF && status->holds == 0;
-	bool		paused = pausing(status);
+	bool		paused = can_pause(status);
 	bool		look_again = settings_changed || retry_later;
 
 	retry_later = false;
@@ -293,10 +300,11 @@ until_due(void)
 
 	sa_fpw_status(&status);
 	left = (long) ((status.paused_until - GetCurrentTimestamp()) / 1000);
-	if (left > 0 && status.state != SA_STATE_OFF)
+	if (status.state == SA_STATE_PAUSED && can_pause(&status))
 		due = left + 1;
 	else if (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING ||
-			 (status.state == SA_STATE_ACTIVE && status.images && sa_manage_full_page_writes))
+			 (status.state == SA_STATE_ACTIVE &&
+			  (can_pause(&status) || (status.images && sa_manage_full_page_writes))))
 		due = RETRY_MS;
 	if (retry_later || status.state == SA_STATE_DISARMING)
 		due = due < 0 ? RETRY_MS : Min(due, RETRY_MS);

@@ -14,7 +14,8 @@
  * "Paused" is reached after a whole checkpoint with images on, because tools
  * that ask for images (pg_rewind) copy pages that change meanwhile and need the
  * image of each; until then the state is still "active", with images on, or
- * "arming", which goes to "paused" then and not to "active".
+ * "arming", which goes to "paused" then and not to "active".  Where
+ * full_page_writes is the user's there is a pause only while his images are on.
  *
  * Why this is never weaker than stock:
  *
@@ -185,7 +186,8 @@ sa_fpw_waits_for(const SaStatus *status)
 	switch (status->state)
 	{
 		case SA_STATE_ARMING:
-			return status->paused_until > GetCurrentTimestamp() ? "checkpoint, then the pause begins" :
+			return sa_fpw_images(status) && status->paused_until > GetCurrentTimestamp() ?
+				"checkpoint, then the pause begins" :
 				"checkpoint, then full-page images go off";
 		case SA_STATE_ACTIVE:
 			return status->images ? "checkpoint with full-page images on" : "";
@@ -596,21 +598,21 @@ carry_out(SaAction action)
 			if (state == SA_STATE_OFF || state == SA_STATE_DISARMING ||
 				(state == SA_STATE_ACTIVE && !shared->status.images))
 				return;
-			if (paused)
+			request_every();
+			if (paused && sa_fpw_images(&shared->status))
 			{
 				/* while arming this was a whole checkpoint with images on */
-				if (state == SA_STATE_ARMING && sa_fpw_images(&shared->status))
+				if (state == SA_STATE_ARMING)
 					set_status(SA_STATE_PAUSED, NULL);
 				return;
 			}
-			request_every();
 			if (sa_manage_full_page_writes || !fullPageWrites)
 				sa_interlock_log();
 			change_images(false);
 			set_status(SA_STATE_ACTIVE, NULL);
 			break;
 		case SA_ACTION_PAUSE:
-			if (state != SA_STATE_ACTIVE || !shared->status.images || !paused)
+			if (state != SA_STATE_ACTIVE || !sa_fpw_images(&shared->status) || !paused)
 				return;
 			set_status(SA_STATE_PAUSED, NULL);
 			break;

@@ -25,7 +25,7 @@ typedef enum SaState
 /* What the checkpointer is asked to do after a checkpoint has completed. */
 typedef enum SaAction
 {
-	SA_ACTION_ACTIVATE = 1,		/* images off: arming or paused -> active */
+	SA_ACTION_ACTIVATE = 1,		/* images off: arming or paused -> active; in a pause: arming -> paused */
 	SA_ACTION_PAUSE,			/* active with images on -> paused */
 	SA_ACTION_IMAGES_ON,		/* images on; disarming, or to be paused */
 	SA_ACTION_PLAIN,			/* disarming -> off */

@@ -11,8 +11,8 @@
  * is made under another name is made anew by the next start.  Which of the two the
  * marker fits is said at make_journal().
  *
- * In the postmaster at start, after repair; or in the driver, once, when no page has
- * gone through a journal since the start.
+ * In the postmaster at start, after repair; or in the driver, when no page has gone
+ * through a journal since the start, until it succeeds.
  *
  *-------------------------------------------------------------------------
  */

@@ -154,12 +154,11 @@ reach($node, 'off', 'a pause while arming');
 $began = log_position($node);
 $held = hold($node);
 set_mode($node, 'direct');
-ok($node->poll_query_until('postgres', q{
-	SELECT state = 'arming' AND waits_for = 'checkpoint, then full-page images go off' FROM smgr_atomic_status}),
-	'a pause while arming: the checkpoint is under way');
+$held->();
+is(now($node)->{state}, 'arming', 'a pause while arming: the checkpoint is under way');
+is(now($node)->{waits_for}, 'checkpoint, then full-page images go off', 'a pause while arming: waited for before');
 pause('1 hour');
 is(now($node)->{waits_for}, 'checkpoint, then the pause begins', 'a pause while arming: waits for');
-$held->();
 release($node);
 reach($node, 'paused', 'a pause while arming');
 unlike(log_since($node, $began), qr/full_page_writes is now off/, 'a pause while arming: images were never off');

@@ -30,6 +30,10 @@ my $new = node_from('new', $xfs, $old, 'base', has_streaming => 1);
 $new->start;
 $old->wait_for_catchup($new);
 $new->promote;
+$new->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+reach($new, 'paused', 'new primary, paused at once');
+is(control($new), 'on', 'new primary, paused at once: images are on');
+$new->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
 reach($new, 'active', 'new primary');
 
 # both go their own way

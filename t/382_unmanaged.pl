@@ -89,6 +89,31 @@ ok($node->poll_query_until('postgres', q{SELECT full_page_writes = 'off' FROM sm
 $node->safe_psql('postgres', 'CHECKPOINT');
 follows_contract([ wal_records($node, $images_on) ], '... and WAL says so, before and in the checkpoint after');
 
+# a pause turns no images on here, and there is none while the user has them off
+sub set_images
+{
+	my ($change) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM $change;\nSELECT pg_reload_conf()");
+	return;
+}
+$node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
+is($node->safe_psql('postgres', q{SELECT smgr_atomic_wait('paused', '2 s')}), 'f', 'pause with images off: not paused');
+is(now($node)->{state}, 'active', 'pause with images off: state');
+set_mode($node, 'off');
+waits_for_the_user('pause with images off');
+set_mode($node, 'direct');
+reach($node, 'active', 'pause with images off, armed again');
+set_images('SET full_page_writes = on');
+reach($node, 'paused', 'pause, images turned on');
+is(control($node), 'on', 'pause, images turned on: says pg_controldata');
+my $in_pause = $node->safe_psql('postgres', 'CHECKPOINT; SELECT pg_current_wal_insert_lsn()');
+set_images('RESET full_page_writes');
+reach($node, 'active', 'pause, images turned off in it');
+is(shown($node), 'off', 'pause, images turned off in it: images are as set');
+$node->safe_psql('postgres', 'CHECKPOINT');
+follows_contract([ wal_records($node, $in_pause) ], '... and WAL says so');
+$node->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
+
 # and the same with a crash in the middle
 set_mode($node, 'off');
 waits_for_the_user('crash');
