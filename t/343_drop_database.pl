@@ -35,7 +35,7 @@ for my $mode (qw(direct doublewrite))
 		  . "smgr_atomic.writers = 2\n");
 	start_holding($node, $library);
 	make_model();
-	for my $state ($mode eq 'direct' ? qw(off active paused) : qw(active paused))
+	for my $state ($mode eq 'direct' ? qw(off active paused) : qw(paused active))
 	{
 		go_to($state, $mode);
 		subtest "$mode, $state: dropped, and created again under its old OID" => \&drop_and_create
