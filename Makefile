@@ -29,6 +29,7 @@ OBJS = \
 	smgr_atomic/journalfile.o \
 	smgr_atomic/journalmake.o \
 	smgr_atomic/marker.o \
+	smgr_atomic/neverlogged.o \
 	smgr_atomic/newdb.o \
 	smgr_atomic/pagefile.o \
 	smgr_atomic/place.o \

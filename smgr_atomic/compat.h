@@ -103,6 +103,18 @@ typedef RelFileLocator SaRelFile;
 typedef RelFileLocatorBackend SaRelFileBackend;
 #endif
 
+/* The tag of a shared buffer, and its state; for who includes storage/buf_internals.h. */
+#if PG_VERSION_NUM < 160000
+#define saInitBufferTag(tag, rel, fork, block) INIT_BUFFERTAG(*(tag), rel, fork, block)
+#else
+#define saInitBufferTag(tag, rel, fork, block) InitBufferTag(tag, &(rel), fork, block)
+#endif
+#if PG_VERSION_NUM < 190000
+#define saBufferState(descriptor) pg_atomic_read_u32(&(descriptor)->state)
+#else
+#define saBufferState(descriptor) pg_atomic_read_u64(&(descriptor)->state)
+#endif
+
 /* Number of values of BackendType; 15 does not name it. */
 #ifndef BACKEND_NUM_TYPES
 #define BACKEND_NUM_TYPES (B_LOGGER + 1)
@@ -342,6 +354,11 @@ saMdReadPage(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 	mdreadv(reln, fork, block, buffers, 1);
 #endif
 }
+
+/* The checksum of a page in its place. */
+#if PG_VERSION_NUM < 190000
+#define PageSetChecksum PageSetChecksumInplace
+#endif
 
 /* Flag of RequestCheckpoint(): do not spread the writes over time. */
 #if PG_VERSION_NUM < 190000

@@ -33,6 +33,8 @@
  *	 replay WAL begins in "arming" or "disarming" if the storage can, not in
  *	 "off"; where it cannot, the interlock record stops recovery.  (Replaying
  *	 WAL that has images with atomic writes is always right.)
+ * - A page that was initialised anew without WAL, which an older record since the
+ *	 redo point would not fit, is logged before it is written (neverlogged.c).
  * - Nothing is written to a configuration file.
  *
  * How the server's own full_page_writes changes.  Its shared value is changed
@@ -532,12 +534,12 @@ sa_fpw_follow_checkpoints(void)
 }
 
 /*
- * Is this the shutdown checkpoint?  Before it the checkpointer sets
+ * Is this process making the shutdown checkpoint?  Before it the checkpointer sets
  * ExitOnAnyError, which is the user's setting exit_on_error too; then pg_control
  * knows.
  */
-static bool
-is_shutdown_checkpoint(void)
+bool
+sa_fpw_is_shutdown_checkpoint(void)
 {
 	ControlFileData *control;
 	bool		crc_ok;
@@ -568,7 +570,7 @@ sa_fpw_checkpoint_write(void)
 	redo = GetRedoRecPtr();
 	if (redo == logged_for)
 		return;
-	if (!is_shutdown_checkpoint())
+	if (!sa_fpw_is_shutdown_checkpoint())
 		sa_interlock_log();
 	logged_for = redo;
 }

@@ -57,6 +57,7 @@
 #include "utils/wait_event.h"
 
 #include "doublewrite.h"
+#include "neverlogged.h"
 #include "probe.h"
 #include "segment.h"
 #include "stats.h"
@@ -393,6 +394,7 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	instr_time	start,
 				elapsed;
 
+	page = sa_log_if_never_logged(reln, fork, block, page);
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);
 	if (may_stay || method == SA_WRITE_DOUBLE)
