@@ -33,16 +33,12 @@
 
 #include "fpw.h"
 #include "interlock.h"
+#include "neverlogged.h"
 #include "smgr_atomic.h"
 #include "write.h"
 
-#ifndef SA_RMGR_ID
-#define SA_RMGR_ID RM_EXPERIMENTAL_ID
-#endif
 StaticAssertDecl(SA_RMGR_ID >= RM_MIN_CUSTOM_ID && SA_RMGR_ID <= RM_MAX_CUSTOM_ID,
 				 "SA_RMGR_ID is one of those for extensions");
-
-#define XLOG_SA_IMAGES_OFF 0x00 /* pages from here on may lack full images */
 
 typedef struct xl_sa_images_off
 {
@@ -57,6 +53,12 @@ interlock_redo(XLogReaderState *record)
 	xl_sa_images_off *rec = (xl_sa_images_off *) XLogRecGetData(record);
 	SaStatus	status;
 
+	/* not what this file is about, but of the same resource manager */
+	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_SA_PAGE)
+	{
+		sa_never_logged_redo(record);
+		return;
+	}
 	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) != XLOG_SA_IMAGES_OFF)
 		elog(PANIC, "interlock_redo: unknown op code %u", XLogRecGetInfo(record));
 	if (sa_write_method() != SA_WRITE_PLAIN && rec->page_size == BLCKSZ)
@@ -84,13 +86,22 @@ interlock_desc(StringInfo buf, XLogReaderState *record)
 {
 	xl_sa_images_off *rec = (xl_sa_images_off *) XLogRecGetData(record);
 
-	appendStringInfo(buf, "page size %u", rec->page_size);
+	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) == XLOG_SA_IMAGES_OFF)
+		appendStringInfo(buf, "page size %u", rec->page_size);
 }
 
 static const char *
 interlock_identify(uint8 info)
 {
-	return (info & ~XLR_INFO_MASK) == XLOG_SA_IMAGES_OFF ? "IMAGES_OFF" : NULL;
+	switch (info & ~XLR_INFO_MASK)
+	{
+		case XLOG_SA_IMAGES_OFF:
+			return "IMAGES_OFF";
+		case XLOG_SA_PAGE:
+			return "PAGE";
+		default:
+			return NULL;
+	}
 }
 
 static RmgrData interlock_rmgr = {

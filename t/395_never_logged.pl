@@ -117,13 +117,13 @@ sub goes_on
 	return;
 }
 
-# Full-page images of t in WAL since then.
+# Records of ours with the page of t in WAL since then.
 sub images_of_t
 {
 	my ($from) = @_;
 	my $file = sql(q{SELECT pg_relation_filenode('t')});
 	my $until = sql('SELECT pg_current_wal_flush_lsn()');
-	my ($out, $error) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-r', 'XLOG', '-s', $from, '-e', $until ]);
+	my ($out, $error) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-s', $from, '-e', $until ]);
 
-	return scalar grep { /desc: FPI .*\/$file blk 0/ } split /\n/, $out;
+	return scalar grep { /^rmgr: custom128 .*\/$file blk 0 FPW/ } split /\n/, $out;
 }
