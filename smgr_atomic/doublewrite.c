@@ -114,6 +114,7 @@ typedef struct DoublewriteShared
 	LWLock	   *turn_lock;
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
+	pg_atomic_uint32 chunk;		/* pages that should be on their way at once; 0 = any number; no order needed */
 	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
@@ -176,6 +177,7 @@ sa_doublewrite_shmem_init(void)
 	shared->retire_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[1].lock;
 	shared->turn_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[2].lock;
 	ConditionVariableInit(&shared->progress);
+	pg_atomic_init_u32(&shared->chunk, 0);
 }
 
 /*
@@ -701,6 +703,22 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	write_blocks(iov, count + 1, place->offset);
 }
 
+/* A writer has found how many pages should be on their way at once (batches.h); 0 = any number. */
+void
+sa_doublewrite_set_chunk(int pages)
+{
+	pg_atomic_write_u32(&shared->chunk, (uint32) pages);
+}
+
+/* And the retirer asks. */
+uint32
+sa_doublewrite_chunk(void)
+{
+	uint32		pages = pg_atomic_read_u32(&shared->chunk);
+
+	return pages > 0 ? pages : PG_UINT32_MAX;
+}
+
 /* The retirer's latch, or NULL when it ends. */
 void
 sa_doublewrite_set_retirer(Latch *latch)
@@ -789,17 +807,18 @@ sa_doublewrite_pages_max(void)
 }
 
 /*
- * Retirer: copy the keys of the pages that are to be written back now, of sections
- * that end after *sequence.  If it is time to retire these are all there are, so
- * that little is left to fdatasync(); else, if "soon", those of complete sections.
- * *sequence becomes the end of the last complete one.  Pages that are void by now
- * have no relation.  Returns how many keys, at most sa_doublewrite_pages_max();
+ * Retirer: copy the keys of the pages that are to be written back now, of those that
+ * came to the journal as number *done or later (counted from the start).  If it is
+ * time to retire these are all there are, so that little is left to fdatasync();
+ * else, if "soon", those of complete sections.  *done becomes the number of the next
+ * one.  Pages that are void by now have no relation; some of the last batch may not
+ * be in place yet.  Returns how many keys, at most sa_doublewrite_pages_max();
  * *retire: sa_doublewrite_retire() is to follow.
  */
 uint32
-sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy, bool *retire)
+sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire)
 {
-	uint64		after = *sequence;
+	uint64		number;			/* of a section's first page */
 	uint32		count = 0;
 	int			complete;
 	int			due;
@@ -808,17 +827,19 @@ sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy, bool *
 	complete = shared->available ? sa_ring_retirable(&shared->ring) : 0;
 	*retire = complete > 0 && shared->ring.live >= RETIRE_AT;
 	due = *retire ? (int) shared->ring.live : soon ? complete : 0;
+	number = shared->pages;
+	for (uint32 i = 0; i < shared->ring.live; i++)
+		number -= shared->ring.sections[sa_ring_section(&shared->ring, i)].pages;
 	for (int i = 0; i < due; i++)
 	{
 		int			nth = sa_ring_section(&shared->ring, i);
-		SaRingSection *section = &shared->ring.sections[nth];
+		uint32		pages = shared->ring.sections[nth].pages;
+		uint32		first = *done > number ? (uint32) Min(*done - number, pages) : 0;
 
-		if (section->end_sequence <= after)
-			continue;
-		memcpy(copy + count, section_keys(nth), section->pages * sizeof(SaJournalKey));
-		count += section->pages;
-		if (i < complete)
-			*sequence = section->end_sequence;
+		memcpy(copy + count, section_keys(nth) + first, (pages - first) * sizeof(SaJournalKey));
+		count += pages - first;
+		number += pages;
+		*done = Max(*done, number);
 	}
 	LWLockRelease(shared->lock);
 	return count;

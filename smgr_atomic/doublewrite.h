@@ -57,6 +57,8 @@ extern int	sa_doublewrite_batch_max(void);
 extern SaReserved sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place);
 extern void sa_doublewrite_make_room(void);
 extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
+extern void sa_doublewrite_set_chunk(int pages);
+extern uint32 sa_doublewrite_chunk(void);
 extern void sa_doublewrite_placed(int section, int count);
 
 /* for those who sync files: in between the kernel may tell of a failed write */
@@ -67,7 +69,7 @@ extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_pages_max(void);
-extern uint32 sa_doublewrite_due_pages(uint64 *sequence, bool soon, SaJournalKey *copy, bool *retire);
+extern uint32 sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire);
 extern bool sa_doublewrite_retire(void);
 
 /* for those who shorten or remove files, or let others do it */

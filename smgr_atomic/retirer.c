@@ -23,6 +23,10 @@
  * went there (perf, kernel 6.18).  A slow device needs all its time, so there each
  * section is written back as soon as it is complete, the rest before it retires.
  *
+ * Where bandwidth is short, a step has no more pages than a batch for the journal
+ * (batches.h), and before it retires it writes back what has come meanwhile, again and
+ * again: an fdatasync() that finds some MB holds up WAL for as long as these take.
+ *
  * It also has the driver look again when the journal is not where it was.
  *
  * It starts with the postmaster, because writers serve recovery too.  It may
@@ -53,6 +57,9 @@
 #include "steps.h"
 #include "worker.h"
 #include "writeback.h"
+
+#define FEW_PAGES 16			/* so many may be left to fdatasync() */
+#define MAX_PASSES 10
 
 typedef struct Step
 {
@@ -89,7 +96,7 @@ begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
 {
 	Step		step = {.first = first, .might = steps.next, .made = steps.next};
 
-	step.end = first + sa_writeback_step(pages + first, count - first, &step.made);
+	step.end = first + sa_writeback_step(pages + first, count - first, sa_doublewrite_chunk(), &step.made);
 	step.pages = count_distinct(pages + first, step.end - first);
 	sa_writeback_start(fd, pages + first, step.end - first);
 	return step;
@@ -156,15 +163,10 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 	close(fd);
 }
 
-/*
- * Have the pages written back that are due, *sequence being the end of the last
- * complete section that was, and retire if it is time.  False if nothing is due.
- */
-static bool
-make_room(uint64 *sequence, SaJournalKey *page_keys)
+/* Have these pages written back. */
+static void
+write_back(SaJournalKey *page_keys, uint32 count)
 {
-	bool		retire;
-	uint32		count = sa_doublewrite_due_pages(sequence, !sa_steps_fast(&steps), page_keys, &retire);
 	uint32		next;
 
 	qsort(page_keys, count, sizeof(SaJournalKey), sa_journal_compare_pages);
@@ -174,9 +176,31 @@ make_room(uint64 *sequence, SaJournalKey *page_keys)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}
+}
+
+/*
+ * Have the pages written back that are due, the first *done of all having been,
+ * and retire if it is time.  Not before few pages are left that came meanwhile,
+ * because fdatasync() gives all of these to the device at once.  False if nothing
+ * is due.
+ */
+static bool
+make_room(uint64 *done, SaJournalKey *page_keys)
+{
+	bool		retire;
+	bool		any = false;
+	uint32		count;
+	int			passes = 0;
+
+	do
+	{
+		count = sa_doublewrite_due_pages(done, !sa_steps_fast(&steps), page_keys, &retire);
+		write_back(page_keys, count);
+		any |= count > 0;
+	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && !ShutdownRequestPending);
 	if (retire && !ShutdownRequestPending)
 		(void) sa_doublewrite_retire();
-	return retire || count > 0;
+	return retire || any;
 }
 
 static void

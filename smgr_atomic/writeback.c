@@ -213,16 +213,16 @@ run_length(const SaJournalKey *pages, uint32 count)
 
 /*
  * How many of these pages, of one file and in order, make no more than so many
- * requests; *requests becomes the number that they make.
+ * requests and are no more than "most"; *requests becomes the number that they make.
  */
 uint32
-sa_writeback_step(const SaJournalKey *pages, uint32 count, int *requests)
+sa_writeback_step(const SaJournalKey *pages, uint32 count, uint32 most, int *requests)
 {
 	uint32		length = 0;
 	int			made;
 
-	for (made = 0; made < *requests && length < count; made++)
-		length += run_length(pages + length, count - length);
+	for (made = 0; made < *requests && length < Min(count, most); made++)
+		length += run_length(pages + length, Min(count, most) - length);
 	*requests = made;
 	return length;
 }

@@ -23,6 +23,6 @@ extern void sa_file_set_add(SaFileSet *set, const SaJournalKey *page);
 extern void sa_file_set_sync(SaFileSet *set);
 extern void sa_writeback_start(int fd, const SaJournalKey *pages, uint32 count);
 extern void sa_writeback_await(int fd, const SaJournalKey *pages, uint32 count);
-extern uint32 sa_writeback_step(const SaJournalKey *pages, uint32 count, int *requests);
+extern uint32 sa_writeback_step(const SaJournalKey *pages, uint32 count, uint32 most, int *requests);
 
 #endif							/* SMGR_ATOMIC_WRITEBACK_H */

@@ -61,6 +61,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "batches.h"
 #include "doublewrite.h"
 #include "entries.h"
 #include "fpw.h"
@@ -108,6 +109,7 @@ typedef struct Writer
 	SaRequest  *requests;		/* depth of them */
 	SaRequest **idle;			/* those not under way */
 	int			idle_count;
+	SaBatches	batches;		/* how many pages go to the page journal at once */
 	int			batch[CLAIM_MAX];	/* claimed slots, sorted */
 	int			batch_count;
 	int			batch_next;		/* first not yet in a request */
@@ -146,6 +148,7 @@ create_writer(bool is_writer, int depth)
 	}
 	writer->is_writer = is_writer;
 	writer->depth = depth;
+	sa_batches_begin(&writer->batches, Min(CLAIM_MAX, sa_doublewrite_batch_max()));
 	writer->requests = requests;
 	writer->idle = idle;
 	staging = (char *) TYPEALIGN(BLCKSZ, staging);
@@ -512,6 +515,8 @@ journal_batch(void)
 {
 	SaRingPlace place;
 	SaReserved	reserved;
+	instr_time	begun,
+				took;
 
 	me->section = -1;
 	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &place)) == SA_RESERVED_FULL)
@@ -522,7 +527,13 @@ journal_batch(void)
 	}
 	if (reserved == SA_RESERVED_CLOSED)
 		return;
+	INSTR_TIME_SET_CURRENT(begun);
 	sa_doublewrite_write(me->batch, me->batch_count, &place);
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, begun);
+	sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
+	if (me->is_writer)
+		sa_doublewrite_set_chunk(sa_batches_limit(&me->batches));
 	me->section = place.section;
 }
 
@@ -537,7 +548,8 @@ static bool
 claim_batch(void)
 {
 	me->batch_next = 0;
-	me->batch_count = sa_pool_claim(me->batch, Min(CLAIM_MAX, sa_doublewrite_batch_max()));
+	me->batch_count = sa_pool_claim(me->batch, me->section >= 0 ? sa_batches_next(&me->batches) :
+									Min(CLAIM_MAX, sa_doublewrite_batch_max()));
 	if (me->batch_count == 0)
 		return false;
 	qsort(me->batch, me->batch_count, sizeof(int), compare_slots);

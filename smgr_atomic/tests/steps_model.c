@@ -2,7 +2,7 @@
  *
  * steps_model.c
  *	  The size of the retirer's steps (steps.h) on devices of every speed, and
- *	  which of them count as fast.
+ *	  which of them count as fast; the size of batches for the journal (batches.h).
  *
  *	  steps_model
  *
@@ -14,6 +14,7 @@
  */
 #include "postgres_fe.h"
 
+#include "batches.h"
 #include "steps.h"
 
 typedef struct Device
@@ -177,6 +178,45 @@ fast_or_not(int ring_pages, double rate, int saved, bool fast)
 	}
 }
 
+/*
+ * Batches to a device that writes so many pages a ms after so many ms, each, or in
+ * portions of 100 ms.  Checks the size that they have most of the time.
+ */
+static void
+batches(double rate, double latency, bool portions, int at_least, int at_most)
+{
+	Device		device = {.rate = rate, .latency = latency};
+	SaSteps		none = {0};
+	SaBatches	sizes;
+	double		now = 0,
+				granted = 0,
+				sum = 0;
+	int			count = 0;
+
+	sa_batches_begin(&sizes, 200);
+	while (now < 60000)
+	{
+		int			pages = sa_batches_next(&sizes);
+		double		took = latency + (portions ? 0.1 : pages / rate);
+
+		granted += portions ? pages / rate : 0;
+		if (granted > 100)
+		{
+			took += 100 * (int) (granted / 100);
+			granted -= 100 * (int) (granted / 100);
+		}
+		sa_batches_ended(&sizes, pages, took);
+		now += took;
+		if (now > 20000 && pages > 1)
+		{
+			sum += pages;
+			count++;
+		}
+	}
+	none.next = (int) (sum / count);
+	check(sum / count >= at_least && sum / count <= at_most, "batches are as large as they should be", &none, &device);
+}
+
 int
 main(void)
 {
@@ -195,6 +235,14 @@ main(void)
 		short_files(io_depth);
 		both_slow(io_depth);
 	}
+	batches(2.5, 0.5, false, 8, 12);
+	batches(2.5, 12, false, 8, 12);
+	batches(2.5, 0.5, true, 8, 40);
+	batches(15, 0.5, false, 30, 70);
+	batches(15, 12, false, 30, 70);
+	batches(0.1, 1, false, 8, 8);
+	batches(100, 0.2, false, 190, 200);
+	batches(100, 20, false, 190, 200);
 	fast_or_not(8192, 3, 0, false);
 	fast_or_not(8192, 3, 300, false);
 	fast_or_not(8192, 9, 0, false);

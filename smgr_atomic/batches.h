@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * batches.h
+ *	  How many pages go to the device at a time, where bandwidth is short.
+ *
+ * Pages that are written for the page journal, or back from the page cache, and WAL
+ * that is flushed for commits stand in one line at the device.  At 20 MB/s a batch of
+ * 128 pages holds up each commit by 50 ms.  So a batch has as many pages as take
+ * SA_BATCH_MS more than a single page does; the retirer's steps then have no more
+ * (retirer.c).  What a single page takes - the latency of the device, its
+ * flush, and the wait behind others, which is the same for all sizes - is not to
+ * be saved by smaller batches, and a device that has nothing but latency gets the
+ * largest.
+ *
+ * Bandwidth is often granted in portions (a cloud's, the kernel's throttle): much
+ * at once, then nothing for 100 ms.  So the mean of SA_WINDOW_MS counts, not the time
+ * of one batch.  Batches become larger by an eighth and smaller by half.  Every
+ * SA_SINGLE_MS of work one page goes alone, to know what that takes.
+ *
+ * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_BATCHES_H
+#define SMGR_ATOMIC_BATCHES_H
+
+#define SA_BATCH_MS 4
+#define SA_WINDOW_MS 200
+#define SA_SINGLE_MS 500
+#define SA_FEWEST_PAGES 8
+
+typedef struct SaBatches
+{
+	int			pages;			/* of a batch at most */
+	int			most;
+	double		single_ms;		/* of one page, a mean of about the last ten; 0 = not known */
+	double		since_single;	/* ms of work */
+	double		window_ms;
+	int			window_batches;
+} SaBatches;
+
+static inline void
+sa_batches_begin(SaBatches *batches, int most)
+{
+	memset(batches, 0, sizeof(*batches));
+	batches->pages = batches->most = most;
+}
+
+/* Pages of the next batch at most. */
+static inline int
+sa_batches_next(const SaBatches *batches)
+{
+	return batches->single_ms == 0 || batches->since_single > SA_SINGLE_MS ? 1 : batches->pages;
+}
+
+/* How many pages should be on their way at once; 0 = any number. */
+static inline int
+sa_batches_limit(const SaBatches *batches)
+{
+	return batches->pages < batches->most ? batches->pages : 0;
+}
+
+/* A batch of so many pages took "ms". */
+static inline void
+sa_batches_ended(SaBatches *batches, int pages, double ms)
+{
+	batches->since_single += ms;
+	if (pages == 1)
+	{
+		batches->single_ms += (ms - batches->single_ms) / (batches->single_ms == 0 ? 1 : 10);
+		batches->since_single = 0;
+		return;
+	}
+	if (pages < batches->pages)
+		return;					/* there were no more: says nothing of larger ones */
+	batches->window_ms += ms;
+	batches->window_batches++;
+	if (batches->window_ms < SA_WINDOW_MS)
+		return;
+	if (batches->window_ms / batches->window_batches > batches->single_ms + SA_BATCH_MS)
+		batches->pages = Max(batches->pages / 2, Min(SA_FEWEST_PAGES, batches->most));
+	else
+		batches->pages = Min(batches->pages + batches->pages / 8 + 1, batches->most);
+	batches->window_ms = 0;
+	batches->window_batches = 0;
+}
+
+#endif							/* SMGR_ATOMIC_BATCHES_H */
