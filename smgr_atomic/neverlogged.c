@@ -18,8 +18,8 @@
  * restores the image in the first of these records.  So does nothing here while
  * images are off, however whole each page was written.
  *
- * Therefore a page with LSN 0 that is empty, or whose block in its file has an LSN, is
- * logged as a whole before it is written, and what is written has the LSN of that
+ * Therefore a page with LSN 0 that is empty, or half built on a block that has an LSN
+ * in its file, is logged as a whole before it is written, and what is written has the LSN of that
  * record.  Redo then passes over the older records and restores the image: every
  * record about the block was made under an exclusive lock, and we have the page
  * locked, so those before ours are older than the image, and those after it newer.
@@ -57,6 +57,10 @@
  */
 #include "postgres.h"
 
+#include "access/gin_private.h"
+#include "access/gist.h"
+#include "access/nbtree.h"
+#include "access/spgist_private.h"
 #include "access/xlog.h"
 #include "access/xloginsert.h"
 #include "access/xlogutils.h"
@@ -116,13 +120,29 @@ was_logged(SMgrRelation reln, ForkNumber fork, BlockNumber block)
 	return !XLogRecPtrIsInvalid(PageGetLSN((Page) before.data));
 }
 
+/*
+ * nbtree and GiST fill a new page in its buffer and may fail before they log it.
+ * These are told from GIN and SP-GiST, which build indexes of pages without LSN in
+ * shared buffers, so that such builds need not read what they overwrite.
+ */
+static bool
+may_be_half_built(const void *page)
+{
+	StaticAssertStmt(sizeof(BTPageOpaqueData) == sizeof(GISTPageOpaqueData) &&
+					 sizeof(BTPageOpaqueData) != sizeof(GinPageOpaqueData) &&
+					 sizeof(BTPageOpaqueData) != sizeof(SpGistPageOpaqueData), "pages are told by their special space");
+	return PageGetSpecialSize(unconstify(void *, page)) == sizeof(BTPageOpaqueData);
+}
+
 static bool
 must_be_logged(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page)
 {
 	if (!IsPostmasterEnvironment || RecoveryInProgress() || !XLogInsertAllowed() ||
 		!is_permanent(reln, fork, block) || sa_fpw_is_shutdown_checkpoint())
 		return false;
-	return (XLogIsNeeded() && PageIsEmpty(unconstify(void *, page))) || was_logged(reln, fork, block);
+	if (PageIsEmpty(unconstify(void *, page)))
+		return XLogIsNeeded() || was_logged(reln, fork, block);
+	return may_be_half_built(page) && was_logged(reln, fork, block);
 }
 
 /* Returns the LSN that the page then has. */
