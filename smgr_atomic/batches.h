@@ -15,7 +15,8 @@
  * Bandwidth is often granted in portions (a cloud's, the kernel's throttle): much
  * at once, then nothing for 100 ms.  So the mean of SA_WINDOW_MS counts, not the time
  * of one batch.  Batches become larger by an eighth and smaller by half.  Every
- * SA_SINGLE_MS of work one page goes alone, to know what that takes.
+ * SA_SINGLE_MS of work one page goes alone, to know what that takes; and before batches
+ * become smaller once more, because the device may have become slow for all sizes.
  *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
@@ -35,6 +36,7 @@ typedef struct SaBatches
 	int			most;
 	double		single_ms;		/* of one page, a mean of about the last ten; 0 = not known */
 	double		since_single;	/* ms of work */
+	double		slow_ms;		/* mean of a window that was slow, until a page has gone alone; 0 = none */
 	double		window_ms;
 	int			window_batches;
 } SaBatches;
@@ -50,14 +52,28 @@ sa_batches_begin(SaBatches *batches, int most)
 static inline int
 sa_batches_next(const SaBatches *batches)
 {
-	return batches->single_ms == 0 || batches->since_single > SA_SINGLE_MS ? 1 : batches->pages;
+	return batches->single_ms == 0 || batches->since_single > SA_SINGLE_MS || batches->slow_ms > 0 ? 1 : batches->pages;
 }
 
-/* How many pages should be on their way at once; 0 = any number. */
+/* How many pages should be on their way at once; 0 = any number: bandwidth is not short. */
 static inline int
 sa_batches_limit(const SaBatches *batches)
 {
-	return batches->pages < batches->most ? batches->pages : 0;
+	return batches->pages <= batches->most / 4 ? batches->pages : 0;
+}
+
+/* A page has gone alone. */
+static inline void
+sa_batches_single(SaBatches *batches, double ms)
+{
+	bool		slow = batches->slow_ms > Max(ms, batches->single_ms) + SA_BATCH_MS;
+	bool		slower = batches->slow_ms > 0 && !slow;
+
+	if (slow)
+		batches->pages = Max(batches->pages / 2, Min(SA_FEWEST_PAGES, batches->most));
+	batches->single_ms += (ms - batches->single_ms) / (batches->single_ms == 0 ? 1 : slower ? 2 : 10);
+	batches->since_single = 0;
+	batches->slow_ms = 0;
 }
 
 /* A batch of so many pages took "ms". */
@@ -67,8 +83,7 @@ sa_batches_ended(SaBatches *batches, int pages, double ms)
 	batches->since_single += ms;
 	if (pages == 1)
 	{
-		batches->single_ms += (ms - batches->single_ms) / (batches->single_ms == 0 ? 1 : 10);
-		batches->since_single = 0;
+		sa_batches_single(batches, ms);
 		return;
 	}
 	if (pages < batches->pages)
@@ -78,7 +93,7 @@ sa_batches_ended(SaBatches *batches, int pages, double ms)
 	if (batches->window_ms < SA_WINDOW_MS)
 		return;
 	if (batches->window_ms / batches->window_batches > batches->single_ms + SA_BATCH_MS)
-		batches->pages = Max(batches->pages / 2, Min(SA_FEWEST_PAGES, batches->most));
+		batches->slow_ms = batches->window_ms / batches->window_batches;
 	else
 		batches->pages = Min(batches->pages + batches->pages / 8 + 1, batches->most);
 	batches->window_ms = 0;

@@ -847,15 +847,29 @@ sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *reti
 
 /* ---- making room ---- */
 
+/* Are no more than so many sections free? */
+static bool
+has_few_left(uint32 sections)
+{
+	bool		few;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	few = shared->ring.live + sections >= SA_JOURNAL_SECTIONS;
+	LWLockRelease(shared->lock);
+	return few;
+}
+
 static bool
 is_full(void)
 {
-	bool		full;
+	return has_few_left(0);
+}
 
-	LWLockAcquire(shared->lock, LW_SHARED);
-	full = shared->ring.live == SA_JOURNAL_SECTIONS;
-	LWLockRelease(shared->lock);
-	return full;
+/* Retirer: may it go on writing back before it retires, because bandwidth is short and there is room meanwhile? */
+bool
+sa_doublewrite_may_go_on(void)
+{
+	return sa_doublewrite_chunk() != PG_UINT32_MAX && !has_few_left(1);
 }
 
 /*

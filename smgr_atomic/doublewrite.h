@@ -70,6 +70,7 @@ extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_pages_max(void);
 extern uint32 sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire);
+extern bool sa_doublewrite_may_go_on(void);
 extern bool sa_doublewrite_retire(void);
 
 /* for those who shorten or remove files, or let others do it */

@@ -79,9 +79,9 @@
  * that a DROP DATABASE there does too.
  *
  * Locks.  Everything in FpwShared is protected by its LWLock, but
- * - images is also read without the lock by the show hook and by the
- *	 checkpointer, which alone changes it (one byte; for others an answer from
- *	 just before or after a change is equally true);
+ * - images is also read without the lock by the show hook, by who writes pages
+ *	 (neverlogged.c) and by the checkpointer, which alone changes it (one byte; for
+ *	 others an answer from just before or after a change is equally true);
  * - driver is written and read under the lock, its latch set outside.
  * The write method (write.c) and whether the pool takes pages are changed only
  * while holding the lock.
@@ -347,11 +347,11 @@ first_state(const SaStartInfo *info, SaDecision *decision)
 }
 
 /*
- * Must the WAL say that images are off?  Unmanaged, by the setting as this
- * process has read it.
+ * Are images off, so that the WAL must say so?  Unmanaged, by the setting as this
+ * process has read it.  Any process, without the lock.
  */
-static bool
-images_off_to_be_said(void)
+bool
+sa_fpw_images_are_off(void)
 {
 	if (sa_manage_full_page_writes)
 		return !shared->status.images;
@@ -565,7 +565,7 @@ sa_fpw_checkpoint_write(void)
 	static XLogRecPtr logged_for = InvalidXLogRecPtr;
 	XLogRecPtr	redo;
 
-	if (!images_off_to_be_said() || !may_say_images_off())
+	if (!sa_fpw_images_are_off() || !may_say_images_off())
 		return;
 	redo = GetRedoRecPtr();
 	if (redo == logged_for)
@@ -807,7 +807,7 @@ sa_fpw_set_driver(void)
 		sa_pool_set_accepting(true);
 	LWLockRelease(shared->lock);
 	before_shmem_exit(forget_driver, 0);
-	if (!sa_manage_full_page_writes && images_off_to_be_said())
+	if (!sa_manage_full_page_writes && sa_fpw_images_are_off())
 		sa_interlock_log();
 }
 

@@ -83,6 +83,7 @@ extern void sa_fpw_follow_checkpoints(void);
 /* the checkpointer is about to write a page */
 extern void sa_fpw_checkpoint_write(void);
 extern bool sa_fpw_is_shutdown_checkpoint(void);
+extern bool sa_fpw_images_are_off(void);
 
 /* our requests in the sync queue */
 extern bool sa_fpw_is_ours(const FileTag *tag);

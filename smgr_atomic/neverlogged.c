@@ -33,8 +33,13 @@
  *
  * The record is one of our resource manager, as an XLOG_FPI would make the file again
  * of a relation whose drop was logged just before: who drops it has the relation
- * locked, but who writes a page has not.  Only where nothing may be in WAL that needs
- * the library (smgr_atomic.wal_interlock = off) it is an XLOG_FPI.
+ * locked, but who writes a page has not.  Only where nothing should be in WAL that
+ * needs the library (images are on, or smgr_atomic.wal_interlock = off) it is an
+ * XLOG_FPI.  (After the record of a truncation either makes the file longer again, with
+ * pages that nobody reaches.)
+ *
+ * To know whether a block has an LSN in its file it is read, so a page cannot be written
+ * over one that the device cannot read.
  *
  * With wal_level = minimal a relation may skip WAL, and an image would come back over
  * what its commit made durable.  So there only the LSN is written, of a record that
@@ -137,12 +142,12 @@ may_be_half_built(const void *page)
 static bool
 must_be_logged(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *page)
 {
-	if (!IsPostmasterEnvironment || RecoveryInProgress() || !XLogInsertAllowed() ||
-		!is_permanent(reln, fork, block) || sa_fpw_is_shutdown_checkpoint())
+	bool		empty = PageIsEmpty(unconstify(void *, page));
+
+	if ((!empty && !may_be_half_built(page)) || !IsPostmasterEnvironment || RecoveryInProgress() ||
+		!XLogInsertAllowed() || !is_permanent(reln, fork, block))
 		return false;
-	if (PageIsEmpty(unconstify(void *, page)))
-		return XLogIsNeeded() || was_logged(reln, fork, block);
-	return may_be_half_built(page) && was_logged(reln, fork, block);
+	return ((empty && XLogIsNeeded()) || was_logged(reln, fork, block)) && !sa_fpw_is_shutdown_checkpoint();
 }
 
 /* Returns the LSN that the page then has. */
@@ -152,7 +157,7 @@ log_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, char *page)
 	SaRelFile	rel = saRelFile(reln);
 
 	/* not all page types say truly where their unused part is: it is logged too */
-	if (XLogIsNeeded() && !sa_wal_interlock)
+	if (XLogIsNeeded() && !(sa_wal_interlock && sa_fpw_images_are_off()))
 		return log_newpage(&rel, fork, block, page, false);
 	XLogBeginInsert();
 	if (!XLogIsNeeded())

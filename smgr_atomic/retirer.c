@@ -58,7 +58,7 @@
 #include "worker.h"
 #include "writeback.h"
 
-#define FEW_PAGES 16			/* so many may be left to fdatasync() */
+#define FEW_PAGES 16			/* so many, and a batch of each writer, may be left to fdatasync() */
 #define MAX_PASSES 10
 
 typedef struct Step
@@ -180,9 +180,9 @@ write_back(SaJournalKey *page_keys, uint32 count)
 
 /*
  * Have the pages written back that are due, the first *done of all having been,
- * and retire if it is time.  Not before few pages are left that came meanwhile,
- * because fdatasync() gives all of these to the device at once.  False if nothing
- * is due.
+ * and retire if it is time.  Where bandwidth is short not before few pages are left
+ * that came meanwhile, because fdatasync() gives all of these to the device at once.
+ * False if nothing is due.
  */
 static bool
 make_room(uint64 *done, SaJournalKey *page_keys)
@@ -197,7 +197,7 @@ make_room(uint64 *done, SaJournalKey *page_keys)
 		count = sa_doublewrite_due_pages(done, !sa_steps_fast(&steps), page_keys, &retire);
 		write_back(page_keys, count);
 		any |= count > 0;
-	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && !ShutdownRequestPending);
+	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && sa_doublewrite_may_go_on() && !ShutdownRequestPending);
 	if (retire && !ShutdownRequestPending)
 		(void) sa_doublewrite_retire();
 	return retire || any;

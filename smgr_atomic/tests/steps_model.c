@@ -217,6 +217,28 @@ batches(double rate, double latency, bool portions, int at_least, int at_most)
 	check(sum / count >= at_least && sum / count <= at_most, "batches are as large as they should be", &none, &device);
 }
 
+/* A device that becomes slow after a minute, for pages alone as for batches. */
+static void
+slow_for_all(double latency)
+{
+	Device		device = {.rate = 100, .latency = latency};
+	SaSteps		none = {0};
+	SaBatches	sizes;
+	double		now = 0;
+
+	sa_batches_begin(&sizes, 200);
+	while (now < 120000)
+	{
+		int			pages = sa_batches_next(&sizes);
+		double		took = (now < 60000 ? 1 : latency) + pages / device.rate;
+
+		sa_batches_ended(&sizes, pages, took);
+		now += took;
+		none.next = sizes.pages;
+		check(now < 5000 || sizes.pages > 150, "what makes all sizes slow makes batches no smaller", &none, &device);
+	}
+}
+
 int
 main(void)
 {
@@ -243,6 +265,8 @@ main(void)
 	batches(0.1, 1, false, 8, 8);
 	batches(100, 0.2, false, 190, 200);
 	batches(100, 20, false, 190, 200);
+	slow_for_all(10);
+	slow_for_all(50);
 	fast_or_not(8192, 3, 0, false);
 	fast_or_not(8192, 3, 300, false);
 	fast_or_not(8192, 9, 0, false);
