@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * interlock.c
- *	  The WAL record that tells standbys and restores what they need.
+ *	  The WAL records of our resource manager: what standbys and restores need.
  *
  * WAL without full-page images may be replayed only where no page can tear.
  * While images are off the WAL says so, by a record of our own resource
@@ -15,6 +15,9 @@
  *	 shared_preload_libraries).
  * - With the library, replay stops unless pages are written atomically here,
  *	 or smgr_atomic.allow_unsafe_standby says that the risk is taken.
+ *
+ * The same resource manager has a record for a single page, see neverlogged.c; it is
+ * logged only while images are off.
  *
  * The resource manager id is the one PostgreSQL sets aside for experiments
  * until one is reserved; "make SA_RMGR_ID=n" builds with another.  It is part of
