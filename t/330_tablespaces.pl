@@ -88,7 +88,9 @@ like($err, qr/NOTICE:  turning full-page images on for the whole cluster\nDETAIL
 is(now($node)->{state}, 'off', 'demote: the cluster is demoted');
 is(shown($node), 'on', 'demote: images are on');
 is(control($node), 'on', 'demote: since before the last checkpoint');
-like(now($node)->{reason}, qr{pg_tblspc/\d+.*ext4}, 'demote: the reason names the place');
+# the driver looks again when the command has ended
+ok($node->poll_query_until('postgres', q{SELECT reason ~ 'pg_tblspc/\d+.*ext4' FROM smgr_atomic_status}),
+	'demote: the reason names the place');
 sql('CREATE TABLE in_bad TABLESPACE bad AS SELECT generate_series(1, 5000) i; UPDATE in_bad SET i = i + 1; CHECKPOINT');
 $node->reload;
 $node->safe_psql('postgres', 'CHECKPOINT');

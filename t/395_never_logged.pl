@@ -48,6 +48,7 @@ for my $checksums (0, 1)
 		stop_clean($node);
 	}
 }
+standby_follows($_) for qw(direct doublewrite);
 done_testing();
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
@@ -103,6 +104,26 @@ sub survives
 	eval { $checkpoint->finish };
 	release($node);
 	return start_holding($node, $library, fail_ok => 1);
+}
+
+# A standby has the page from the record, and what is logged later fits it.
+sub standby_follows
+{
+	my ($mode) = @_;
+
+	make("primary_$mode", 0, mode => $mode, streaming => 1);
+	reach($node, 'active', "$mode, primary");
+	$node->backup('base');
+	my $standby = node_from("standby_$mode", $volume, $node, 'base', has_streaming => 1);
+	$standby->start;
+	leave_unlogged_page('table');
+	sql($_) for 'CHECKPOINT', 'VACUUM (TRUNCATE off) t', 'INSERT INTO t VALUES (1)';
+	$node->wait_for_catchup($standby);
+	is($standby->safe_psql('postgres', q{SELECT count(*) || ' ' || pg_relation_size('t') FROM t}),
+		'1 8192', "$mode: a standby follows");
+	stop_clean($node);
+	$standby->stop;
+	return;
 }
 
 # The block is used as any other.
