@@ -55,11 +55,11 @@ sa_batches_next(const SaBatches *batches)
 	return batches->single_ms == 0 || batches->since_single > SA_SINGLE_MS || batches->slow_ms > 0 ? 1 : batches->pages;
 }
 
-/* How many pages should be on their way at once; 0 = any number: bandwidth is not short. */
-static inline int
+/* How many pages should be on their way at once; PG_UINT32_MAX = any number: bandwidth is not short. */
+static inline uint32
 sa_batches_limit(const SaBatches *batches)
 {
-	return batches->pages <= batches->most / 4 ? batches->pages : 0;
+	return batches->pages <= batches->most / 4 ? (uint32) batches->pages : PG_UINT32_MAX;
 }
 
 /* A page has gone alone. */

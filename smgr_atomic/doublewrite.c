@@ -114,7 +114,7 @@ typedef struct DoublewriteShared
 	LWLock	   *turn_lock;
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
-	pg_atomic_uint32 chunk;		/* pages that should be on their way at once; 0 = any number; no order needed */
+	pg_atomic_uint32 chunk;		/* pages that should be on their way at once; no order needed */
 	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
@@ -177,7 +177,7 @@ sa_doublewrite_shmem_init(void)
 	shared->retire_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[1].lock;
 	shared->turn_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[2].lock;
 	ConditionVariableInit(&shared->progress);
-	pg_atomic_init_u32(&shared->chunk, 0);
+	pg_atomic_init_u32(&shared->chunk, PG_UINT32_MAX);
 }
 
 /*
@@ -703,20 +703,18 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	write_blocks(iov, count + 1, place->offset);
 }
 
-/* A writer has found how many pages should be on their way at once (batches.h); 0 = any number. */
+/* A writer has found how many pages should be on their way at once (sa_batches_limit()). */
 void
-sa_doublewrite_set_chunk(int pages)
+sa_doublewrite_set_chunk(uint32 pages)
 {
-	pg_atomic_write_u32(&shared->chunk, (uint32) pages);
+	pg_atomic_write_u32(&shared->chunk, pages);
 }
 
 /* And the retirer asks. */
 uint32
 sa_doublewrite_chunk(void)
 {
-	uint32		pages = pg_atomic_read_u32(&shared->chunk);
-
-	return pages > 0 ? pages : PG_UINT32_MAX;
+	return pg_atomic_read_u32(&shared->chunk);
 }
 
 /* The retirer's latch, or NULL when it ends. */

@@ -57,7 +57,7 @@ extern int	sa_doublewrite_batch_max(void);
 extern SaReserved sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place);
 extern void sa_doublewrite_make_room(void);
 extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
-extern void sa_doublewrite_set_chunk(int pages);
+extern void sa_doublewrite_set_chunk(uint32 pages);
 extern uint32 sa_doublewrite_chunk(void);
 extern void sa_doublewrite_placed(int section, int count);
 

@@ -353,9 +353,7 @@ first_state(const SaStartInfo *info, SaDecision *decision)
 bool
 sa_fpw_images_are_off(void)
 {
-	if (sa_manage_full_page_writes)
-		return !shared->status.images;
-	return !fullPageWrites && sa_write_method() != SA_WRITE_PLAIN;
+	return !sa_fpw_images(&shared->status) && (sa_manage_full_page_writes || sa_write_method() != SA_WRITE_PLAIN);
 }
 
 /* May this process log the record now, if this is not the shutdown checkpoint? */

@@ -15,13 +15,13 @@
  * the rows that VACUUM removed, say, before it truncated the table - and such a page
  * reaches its file, then after a crash redo applies them to an empty page, because
  * its LSN is older, and ends in a PANIC or a FATAL error, at every start.  Stock
- * restores the image in the first of these records.  So does nothing here while
- * images are off, however whole each page was written.
+ * restores the image in the first of these records.  While images are off nothing
+ * would, however whole each page was written.
  *
  * Therefore a page with LSN 0 that is empty, or half built on a block that has an LSN
- * in its file, is logged as a whole before it is written, and what is written has the LSN of that
- * record.  Redo then passes over the older records and restores the image: every
- * record about the block was made under an exclusive lock, and we have the page
+ * in its file, is logged as a whole before it is written, and what is written has the
+ * LSN of that record.  Redo then passes over the older records and restores the image:
+ * every record about the block was made under an exclusive lock, and we have the page
  * locked, so those before ours are older than the image, and those after it newer.
  * The page in shared buffers keeps its LSN: there the server takes 0 for "never
  * logged" (lazy_scan_new_or_empty()), which errs on the safe side.  Merely to write an

@@ -49,6 +49,13 @@ sub interlocks
 	return scalar grep { $_->{what} eq 'interlock' } wal_records($node, $from);
 }
 
+sub set_images
+{
+	my ($change) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM $change;\nSELECT pg_reload_conf()");
+	return;
+}
+
 # there and back, with images off all the time
 for my $round (1, 2)
 {
@@ -74,7 +81,7 @@ reach($node, 'active', 'a driver that dies, mode direct again');
 # the user turns images on: then, and only then, pages are plain
 set_mode($node, 'off');
 waits_for_the_user('images turned on');
-$node->safe_psql('postgres', "ALTER SYSTEM SET full_page_writes = on;\nSELECT pg_reload_conf()");
+set_images('SET full_page_writes = on');
 reach($node, 'off', 'images turned on');
 $node->safe_psql('postgres', 'CHECKPOINT');
 is(control($node), 'on', 'images turned on: pg_controldata');
@@ -83,19 +90,13 @@ reach($node, 'active', 'mode direct with images on');
 is(shown($node), 'on', 'mode direct with images on: images are as set');
 my $images_on = $node->safe_psql('postgres', 'CHECKPOINT; SELECT pg_current_wal_insert_lsn()');
 is(interlocks($images_on), 0, 'images on: WAL has no interlock record');
-$node->safe_psql('postgres', "ALTER SYSTEM RESET full_page_writes;\nSELECT pg_reload_conf()");
+set_images('RESET full_page_writes');
 ok($node->poll_query_until('postgres', q{SELECT full_page_writes = 'off' FROM smgr_atomic_status}),
 	'images turned off again');
 $node->safe_psql('postgres', 'CHECKPOINT');
 follows_contract([ wal_records($node, $images_on) ], '... and WAL says so, before and in the checkpoint after');
 
 # a pause turns no images on here, and there is none while the user has them off
-sub set_images
-{
-	my ($change) = @_;
-	$node->safe_psql('postgres', "ALTER SYSTEM $change;\nSELECT pg_reload_conf()");
-	return;
-}
 $node->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
 is($node->safe_psql('postgres', q{SELECT smgr_atomic_wait('paused', '2 s')}), 'f', 'pause with images off: not paused');
 is(now($node)->{state}, 'active', 'pause with images off: state');

@@ -143,8 +143,7 @@ sub images_of_t
 {
 	my ($from) = @_;
 	my $file = sql(q{SELECT pg_relation_filenode('t')});
-	my $until = sql('SELECT pg_current_wal_flush_lsn()');
-	my ($out, $error) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-s', $from, '-e', $until ]);
+	my ($out) = SmgrAtomic::Contract::waldump($node, '-s', $from);
 
-	return scalar grep { /^rmgr: custom128 .*\/$file blk 0 FPW/ } split /\n/, $out;
+	return scalar grep { /^rmgr: custom128 .*desc: UNKNOWN \(10\) .*\/$file blk 0 FPW/ } split /\n/, $out;
 }

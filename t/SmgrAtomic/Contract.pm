@@ -251,7 +251,7 @@ sub wal_records
 		{
 			push @records, { %$at, what => 'fpw', on => $1 eq 'true' };
 		}
-		elsif ($rmgr eq 'custom128')
+		elsif ($rmgr eq 'custom128' && $desc =~ /^UNKNOWN \(0\)/)
 		{
 			push @records, { %$at, what => 'interlock' };
 		}
