@@ -115,6 +115,7 @@ typedef struct DoublewriteShared
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
 	pg_atomic_uint32 chunk;		/* pages that should be on their way at once; no order needed */
+	pg_atomic_uint64 pauses;	/* of writers and the retirer (pace.c); likewise */
 	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
@@ -178,6 +179,7 @@ sa_doublewrite_shmem_init(void)
 	shared->turn_lock = &GetNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS)[2].lock;
 	ConditionVariableInit(&shared->progress);
 	pg_atomic_init_u32(&shared->chunk, PG_UINT32_MAX);
+	pg_atomic_init_u64(&shared->pauses, 0);
 }
 
 /*
@@ -527,6 +529,7 @@ sa_doublewrite_status(SaJournalStatus *status)
 	status->pages = shared->pages;
 	status->retirements = shared->retirements;
 	status->waits = shared->waits;
+	status->pauses = pg_atomic_read_u64(&shared->pauses);
 	status->repair_checked = shared->repair_checked;
 	status->repair_restored = shared->repair_restored;
 	LWLockRelease(shared->lock);
@@ -717,6 +720,13 @@ sa_doublewrite_chunk(void)
 	return pg_atomic_read_u32(&shared->chunk);
 }
 
+/* A writer or the retirer makes a pause. */
+void
+sa_doublewrite_count_pause(void)
+{
+	pg_atomic_fetch_add_u64(&shared->pauses, 1);
+}
+
 /* The retirer's latch, or NULL when it ends. */
 void
 sa_doublewrite_set_retirer(Latch *latch)
@@ -861,6 +871,13 @@ static bool
 is_full(void)
 {
 	return has_few_left(0);
+}
+
+/* Retirer: may it take its time? */
+bool
+sa_doublewrite_has_room(void)
+{
+	return !has_few_left(2);
 }
 
 /* Retirer: may it go on writing back before it retires, because bandwidth is short and there is room meanwhile? */

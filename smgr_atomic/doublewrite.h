@@ -34,6 +34,7 @@ typedef struct SaJournalStatus
 	uint64		pages;
 	uint64		retirements;
 	uint64		waits;			/* a batch or record found the ring full */
+	uint64		pauses;			/* for WAL to be flushed (pace.c) */
 	uint64		repair_checked; /* at the last start: pages that had a copy */
 	uint64		repair_restored;	/* and those overwritten by it */
 } SaJournalStatus;
@@ -59,6 +60,7 @@ extern void sa_doublewrite_make_room(void);
 extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
 extern void sa_doublewrite_set_chunk(uint32 pages);
 extern uint32 sa_doublewrite_chunk(void);
+extern void sa_doublewrite_count_pause(void);
 extern void sa_doublewrite_placed(int section, int count);
 
 /* for those who sync files: in between the kernel may tell of a failed write */
@@ -70,6 +72,7 @@ extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_pages_max(void);
 extern uint32 sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire);
+extern bool sa_doublewrite_has_room(void);
 extern bool sa_doublewrite_may_go_on(void);
 extern bool sa_doublewrite_retire(void);
 

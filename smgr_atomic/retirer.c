@@ -51,6 +51,7 @@
 
 #include "doublewrite.h"
 #include "fpw.h"
+#include "pace.h"
 #include "pagefile.h"
 #include "retirer.h"
 #include "smgr_atomic.h"
@@ -71,6 +72,7 @@ typedef struct Step
 } Step;
 
 static SaSteps steps;
+static uint32 pace_event;
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
 void
@@ -126,6 +128,20 @@ sync_begins_at_once(void)
 	return milliseconds_since(asked) < 1;
 }
 
+/* Let others have the device, after so many milliseconds, unless the journal needs room soon. */
+static void
+rest_after(double busy_ms)
+{
+	int			ms = sa_pace_rest_ms(busy_ms);
+
+	if (ms == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
+		return;
+	sa_doublewrite_count_pause();
+	pgstat_report_wait_start(pace_event);
+	pg_usleep(ms * 1000L);
+	pgstat_report_wait_end();
+}
+
 /*
  * Pages of one segment, in order.  Those of one step are begun while those of the
  * one before are on their way.
@@ -157,6 +173,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 		sa_doublewrite_sync_ends(false, NULL);
 		if (measured && before.first < before.end)
 			sa_steps_ended(&steps, before.might, before.made, before.pages, milliseconds_since(ended));
+		rest_after(milliseconds_since(ended));
 		INSTR_TIME_SET_CURRENT(ended);
 	} while (step.first < step.end && !ShutdownRequestPending);
 	pgstat_report_wait_end();
@@ -219,6 +236,7 @@ sa_retirer_main(Datum arg)
 	bool		moved = false;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
+	pace_event = saWaitEvent(SA_PACE_WAIT_EVENT);
 	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_pages_max() * sizeof(SaJournalKey));
 	before_shmem_exit(leave_at_exit, 0);
 	sa_doublewrite_set_retirer(MyLatch);

@@ -278,8 +278,8 @@ Datum
 smgr_atomic_journal(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[10];
-	bool		nulls[10] = {false};
+	Datum		values[11];
+	bool		nulls[11] = {false};
 	SaJournalStatus journal;
 	int			i = 0;
 
@@ -296,6 +296,7 @@ smgr_atomic_journal(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(journal.pages);
 	values[i++] = Int64GetDatum(journal.retirements);
 	values[i++] = Int64GetDatum(journal.waits);
+	values[i++] = Int64GetDatum(journal.pauses);
 	values[i++] = Int64GetDatum(journal.repair_checked);
 	values[i++] = Int64GetDatum(journal.repair_restored);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));

@@ -168,6 +168,7 @@
 #define SPACE_RETRY_PAGES 64	/* in one such attempt */
 #define SPACES 64				/* tablespaces are told apart by their OIDs modulo this */
 #define WAKE_PAGES 128			/* so many queued pages end a writer's nap */
+#define PRESSED_US 1000000		/* for so long after somebody began to wait, writers do not pause */
 #define WAIT_QUEUES 32			/* those who wait are spread over so many */
 #define NO_NUMBER PG_UINT64_MAX
 
@@ -192,6 +193,7 @@ typedef struct PoolShared
 	pg_atomic_uint32 hand;		/* word where the next claim begins */
 	pg_atomic_uint32 free_hint; /* word where the next search for a slot begins: about the first with one */
 	pg_atomic_uint32 hurry;		/* somebody waits: writers should not gather pages */
+	pg_atomic_uint64 pressed;	/* when somebody waited last who should not for long, a TimestampTz */
 	pg_atomic_uint64 forget_generation;
 	ConditionVariable turn[WAIT_QUEUES];	/* by waiter: it was granted a slot */
 	ConditionVariable done[WAIT_QUEUES];	/* by slot: its page has left, or was queued again */
@@ -543,19 +545,16 @@ give_back_slot(int slot)
 	grant(1);
 }
 
-/*
- * Wake a writer that rests, sleeping or (with naps) napping as well.
- */
+/* Wake a writer that rests in this way, or deeper. */
 static void
-wake_writer(bool naps)
+wake_writer(SaRest rest)
 {
 	Latch	   *latch = NULL;
 
 	SpinLockAcquire(&shared->mutex);
 	for (int i = 0; i < SA_MAX_WRITERS && latch == NULL; i++)
 	{
-		if (shared->writers[i] == NULL ||
-			!(shared->rests[i] == SA_REST_SLEEP || (naps && shared->rests[i] == SA_REST_NAP)))
+		if (shared->writers[i] == NULL || shared->rests[i] < rest)
 			continue;
 		latch = shared->writers[i];
 		if (shared->rests[i] == SA_REST_SLEEP)
@@ -630,7 +629,7 @@ page_was_queued(void)
 
 	pg_memory_barrier();
 	if (many || *(volatile int *) &shared->sleeping == *(volatile int *) &shared->running)
-		wake_writer(many);
+		wake_writer(many ? SA_REST_NAP : SA_REST_SLEEP);
 	wake_first_in_line();
 }
 
@@ -644,6 +643,13 @@ space_retry_due(void)
 		return false;
 	left = (int64) pg_atomic_read_u64(&shared->space_retry) - GetCurrentTimestamp();
 	return left <= 0 || left > SPACE_RETRY_US;	/* the latter: the clock was set back */
+}
+
+/* Is it nobody's loss if this process waits a little longer? */
+static bool
+may_wait_long(void)
+{
+	return MyBackendType == B_CHECKPOINTER || MyBackendType == B_BG_WRITER || MyBackendType == B_AUTOVAC_WORKER;
 }
 
 static long
@@ -677,7 +683,13 @@ wait_on(ConditionVariable *cv)
 			return;
 	}
 	pg_atomic_write_u32(&shared->hurry, 1);
-	wake_writer(true);
+	if (may_wait_long())
+		wake_writer(SA_REST_NAP);
+	else
+	{
+		pg_atomic_write_u64(&shared->pressed, GetCurrentTimestamp());
+		wake_writer(SA_REST_PAUSE);
+	}
 	(void) ConditionVariableTimedSleep(cv, wait_ms(), wait_event_pool);
 }
 
@@ -1337,6 +1349,15 @@ sa_pool_is_urgent(void)
 	return sa_pool_has_many() && sa_pool_has_queued();
 }
 
+/* Does, or did a moment ago, anybody wait who should not for long? */
+bool
+sa_pool_is_pressed(void)
+{
+	int64		since = GetCurrentTimestamp() - (int64) pg_atomic_read_u64(&shared->pressed);
+
+	return since >= 0 && since < PRESSED_US;
+}
+
 /* Are there pages that have to be tried again in time? */
 bool
 sa_pool_lacks_space(void)
@@ -1535,7 +1556,7 @@ sa_pool_writer_leave(int number)
 
 	/* others that sleep have counted on this one */
 	if (sa_pool_has_queued() || pg_atomic_read_u32(&shared->refused) > 0)
-		wake_writer(true);
+		wake_writer(SA_REST_NAP);
 }
 
 /*

@@ -56,11 +56,14 @@ typedef enum SaHanded
 
 /*
  * How a writer rests.  A short nap lets adjacent pages gather and spares
- * backends the waking; whoever waits for a page ends it.
+ * backends the waking; whoever waits for a page ends it.  A pause lets others have the
+ * device (pace.c); it is ended by those only who should not wait for long.
+ * In this order: who ends a rest ends those after it too.
  */
 typedef enum SaRest
 {
 	SA_REST_AWAKE = 0,
+	SA_REST_PAUSE,				/* will go on in some milliseconds */
 	SA_REST_NAP,				/* will look again in some milliseconds */
 	SA_REST_SLEEP				/* until woken */
 } SaRest;
@@ -121,6 +124,7 @@ extern void sa_pool_writer_rests(int number, SaRest rest);
 extern bool sa_pool_has_queued(void);
 extern bool sa_pool_has_many(void);
 extern bool sa_pool_is_urgent(void);
+extern bool sa_pool_is_pressed(void);
 extern bool sa_pool_lacks_space(void);
 extern void sa_pool_report_io(bool io_uring, int error);
 

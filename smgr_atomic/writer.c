@@ -66,6 +66,7 @@
 #include "entries.h"
 #include "fpw.h"
 #include "newdb.h"
+#include "pace.h"
 #include "place.h"
 #include "probe.h"
 #include "segment.h"
@@ -103,7 +104,8 @@ typedef struct WriterFile
 
 typedef struct Writer
 {
-	uint32		wait_event;		/* while it rests */
+	uint32		wait_event;		/* while it rests, */
+	uint32		pace_event;		/* and while it makes a pause */
 	bool		is_writer;		/* else a process that helps itself */
 	int			depth;
 	SaRequest  *requests;		/* depth of them */
@@ -116,6 +118,7 @@ typedef struct Writer
 	int			section;		/* of the page journal; -1 = batch is not in it */
 	int			retries;		/* since a request was done */
 	int			pause_us;		/* before the next claim; requests were refused */
+	int			pause_ms;		/* of a writer, the same; others need the device (pace.c) */
 	WriterFile	files[FILES];
 	int			file_count;
 	uint64		file_generation;
@@ -533,7 +536,10 @@ journal_batch(void)
 	INSTR_TIME_SUBTRACT(took, begun);
 	sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
 	if (me->is_writer)
+	{
 		sa_doublewrite_set_chunk(sa_batches_limit(&me->batches));
+		me->pause_ms = sa_pace_rest_ms(INSTR_TIME_GET_MILLISEC(took));
+	}
 	me->section = place.section;
 }
 
@@ -603,7 +609,7 @@ write_batches(bool all)
 			start_request();
 			finish_requests(false);
 			stop = !all || ShutdownRequestPending || ConfigReloadPending || InterruptPending ||
-				should_gather();
+				me->pause_ms > 0 || should_gather();
 		}
 		if (me->batch_next < me->batch_count)
 		{
@@ -700,27 +706,44 @@ open_place(void)
 			 errhint("Allow io_uring (kernel.io_uring_disabled, the container's seccomp profile), or raise smgr_atomic.writers.")));
 }
 
+/* Is there work that a rest of this kind should not begin before? */
+static bool
+should_not(SaRest how)
+{
+	switch (how)
+	{
+		case SA_REST_PAUSE:
+			return sa_pool_is_pressed();
+		case SA_REST_NAP:
+			return sa_pool_is_urgent();
+		default:
+			return sa_pool_has_queued();
+	}
+}
+
 /*
- * Nap, or sleep until woken.  Pages that are queued during a nap wait for its
- * end, unless they are many or somebody waits for one: who finds the writer
+ * Make a pause, nap, or sleep until woken.  Pages that are queued during a nap wait
+ * for its end, unless they are many or somebody waits for one: who finds the writer
  * awake leaves word, which is looked for once the rest is announced.  A writer
  * that sleeps has no file open.
  */
 static void
 rest(int number, SaRest how)
 {
+	bool		pause = how == SA_REST_PAUSE;
 	int			events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH;
 
-	if (how == SA_REST_NAP)
-		events |= WL_TIMEOUT;
-	else
+	if (how == SA_REST_SLEEP)
 		close_files();
+	else
+		events |= WL_TIMEOUT;
 	if (me->file_generation != sa_pool_forget_generation())
 		close_files();
 
 	sa_pool_writer_rests(number, how);
-	if (!(how == SA_REST_NAP ? sa_pool_is_urgent() : sa_pool_has_queued()))
-		(void) WaitLatch(MyLatch, events, NAP_MS, me->wait_event);
+	if (!should_not(how))
+		(void) WaitLatch(MyLatch, events, pause ? me->pause_ms : NAP_MS, pause ? me->pace_event : me->wait_event);
+	me->pause_ms = 0;
 	ResetLatch(MyLatch);
 	sa_pool_writer_rests(number, SA_REST_AWAKE);
 }
@@ -740,6 +763,7 @@ sa_writer_main(Datum arg)
 	if (!create_writer(true, sa_io_depth))
 		ereport(FATAL, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	me->wait_event = saWaitEvent("SmgrAtomicWriterMain");
+	me->pace_event = saWaitEvent(SA_PACE_WAIT_EVENT);
 	open_place();
 	number = sa_pool_writer_enter(MyLatch);
 	if (number < 0)
@@ -754,7 +778,13 @@ sa_writer_main(Datum arg)
 			write_batches(true);
 			idle_naps = 0;
 		}
-		rest(number, idle_naps++ < MAX_IDLE_NAPS || sa_pool_lacks_space() ? SA_REST_NAP : SA_REST_SLEEP);
+		if (me->pause_ms > 0)
+		{
+			sa_doublewrite_count_pause();
+			rest(number, SA_REST_PAUSE);
+		}
+		else
+			rest(number, idle_naps++ < MAX_IDLE_NAPS || sa_pool_lacks_space() ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
 	}
 	proc_exit(1);				/* 1 = to be restarted, unless the server stops */

@@ -126,6 +126,7 @@ CREATE FUNCTION smgr_atomic_journal(
     OUT pages bigint,
     OUT retirements bigint,
     OUT waits bigint,
+    OUT pauses bigint,
     OUT repair_checked bigint,
     OUT repair_restored bigint)
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;

@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * pace.c
+ *	  Rests for those who write in the background, so that WAL is flushed soon.
+ *
+ * Where bandwidth is short (batches.h) a device that is given pages without a pause
+ * has a line of requests before it at all times, at the end of which each flush of WAL
+ * stands: at 20 MB/s a checkpoint left 220 transactions a second, of 7,000.  So
+ * whoever writes pages there, for the page journal (writer.c) or back from the page
+ * cache (retirer.c), rests after each piece of work for twice as long as that took, which
+ * gives those who commit the device for about half of the time: 3,000 remained.  The
+ * checkpoint took 78 s instead of 43; resting as long as the work took gave 62 s, and
+ * seconds with 100 transactions.
+ *
+ * A checkpoint that takes longer keeps more WAL, and recovery has more to read.  So
+ * nobody rests
+ * - while no WAL is flushed: nobody commits (or this is a standby, or recovery);
+ * - when more than half of max_wal_size of WAL has come since the redo point: the
+ *	 checkpoint is late by the server's own measure;
+ * - when somebody waits for the pool, or has within the last second: a session, not
+ *	 the checkpointer, the background writer or autovacuum;
+ * - in the retirer, when the journal is about to be full.
+ *
+ * No state but of this process.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+
+#include "doublewrite.h"
+#include "pace.h"
+#include "writebehind.h"
+
+#define RESTS 2					/* times as long as the work */
+#define REST_MS_MAX 100
+
+/* Has WAL been flushed since this process asked last, and is there room for more? */
+static bool
+others_commit(void)
+{
+	static XLogRecPtr seen = InvalidXLogRecPtr;
+	XLogRecPtr	flushed;
+	bool		some;
+
+	if (RecoveryInProgress())
+		return false;
+	flushed = GetFlushRecPtr(NULL);
+	some = flushed != seen;
+	seen = flushed;
+	return some && flushed < GetRedoRecPtr() + (uint64) max_wal_size_mb * 1024 * 1024 / 2;
+}
+
+/*
+ * A process has had the device write pages for so many milliseconds.  Returns for how
+ * many it should rest before the next; 0 = not at all.  Writers and the retirer.
+ */
+int
+sa_pace_rest_ms(double busy_ms)
+{
+	bool		commits = others_commit();
+
+	if (!commits || sa_doublewrite_chunk() == PG_UINT32_MAX || sa_pool_is_pressed())
+		return 0;
+	return (int) Min(busy_ms * RESTS, REST_MS_MAX);
+}
