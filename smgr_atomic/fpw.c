@@ -781,6 +781,15 @@ sa_fpw_explain(const SaDecision *decision)
 	return is_new;
 }
 
+/* Is no change of the state under way?  Read without the lock: true of a moment ago. */
+bool
+sa_fpw_is_settled(void)
+{
+	SaState		state = *(volatile SaState *) &shared->status.state;
+
+	return state == SA_STATE_ACTIVE || state == SA_STATE_PAUSED;
+}
+
 static void
 forget_driver(int code, Datum arg)
 {

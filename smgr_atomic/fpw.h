@@ -62,6 +62,7 @@ extern bool sa_fpw_begin(const SaStatus *from, SaState state, const SaDecision *
 extern void sa_fpw_open_pool(bool open);
 extern void sa_fpw_waits_for_writes(bool waits);
 extern void sa_fpw_switch_method(const SaDecision *decision);
+extern bool sa_fpw_is_settled(void);
 extern bool sa_fpw_explain(const SaDecision *decision);
 extern void sa_fpw_after_checkpoint(SaAction action);
 extern void sa_fpw_set_driver(void);

@@ -12,14 +12,21 @@
  * checkpoint took 78 s instead of 43; resting as long as the work took gave 62 s, and
  * seconds with 100 transactions.
  *
+ * A rest is 0.1 s at most.  The retirer has one more step under way meanwhile, so it rests
+ * about as long as it works.  Each process rests after its own work: with three or more
+ * writers (one is the default) the device is seldom left to others.
+ *
  * A checkpoint that takes longer keeps more WAL, and recovery has more to read.  So
  * nobody rests
- * - while no WAL is flushed: nobody commits (or this is a standby, or recovery);
- * - when more than half of max_wal_size of WAL has come since the redo point: the
- *	 checkpoint is late by the server's own measure;
- * - when somebody waits for the pool, or has within the last second: a session, not
+ * - while no WAL is flushed: nobody commits (nor loads, nor vacuums);
+ * - in recovery, so on a standby;
+ * - while the state changes: images may have to come on because a crash could not be
+ *	 repaired now;
+ * - when half of max_wal_size of WAL has come since the redo point: about then the
+ *	 server begins the next checkpoint;
+ * - when somebody waits for the pool, or has within the last two seconds: a session, not
  *	 the checkpointer, the background writer or autovacuum;
- * - in the retirer, when the journal is about to be full.
+ * - in the retirer, when the journal has room for one section more, or two.
  *
  * No state but of this process.
  *
@@ -30,6 +37,7 @@
 #include "access/xlog.h"
 
 #include "doublewrite.h"
+#include "fpw.h"
 #include "pace.h"
 #include "writebehind.h"
 
@@ -61,7 +69,7 @@ sa_pace_rest_ms(double busy_ms)
 {
 	bool		commits = others_commit();
 
-	if (!commits || sa_doublewrite_chunk() == PG_UINT32_MAX || sa_pool_is_pressed())
+	if (!commits || sa_doublewrite_chunk() == PG_UINT32_MAX || sa_pool_is_pressed() || !sa_fpw_is_settled())
 		return 0;
 	return (int) Min(busy_ms * RESTS, REST_MS_MAX);
 }

@@ -128,23 +128,39 @@ sync_begins_at_once(void)
 	return milliseconds_since(asked) < 1;
 }
 
-/* Let others have the device, after so many milliseconds, unless the journal needs room soon. */
+/* Has somebody taken the journal away?  The driver will ask why: images have to come on. */
 static void
+tell_if_moved(void)
+{
+	static bool told = false;
+
+	if (told || !sa_doublewrite_has_moved())
+		return;
+	told = true;
+	sa_fpw_recheck();
+}
+
+/*
+ * Let others have the device, after so many milliseconds, unless the journal needs room
+ * soon.  Returns whether it did.
+ */
+static bool
 rest_after(double busy_ms)
 {
 	int			ms = sa_pace_rest_ms(busy_ms);
 
 	if (ms == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
-		return;
+		return false;
 	sa_doublewrite_count_pause();
-	pgstat_report_wait_start(pace_event);
-	pg_usleep(ms * 1000L);
-	pgstat_report_wait_end();
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, pace_event);
+	ResetLatch(MyLatch);		/* what it is set for is looked for again before the retirer sleeps */
+	return true;
 }
 
 /*
  * Pages of one segment, in order.  Those of one step are begun while those of the
- * one before are on their way.
+ * one before are on their way, so the time of a step that was on its way during a rest
+ * says nothing of the device.
  */
 static void
 write_back_file(const SaJournalKey *pages, uint32 count)
@@ -154,6 +170,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 				step = {0};
 	instr_time	ended;
 	bool		measured;
+	bool		rested = false;
 	int			fd;
 
 	if (pages[0].relation == 0 || ShutdownRequestPending)
@@ -162,21 +179,22 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 	fd = BasicOpenFile(path, O_RDWR | PG_BINARY);
 	if (fd < 0)
 		return;					/* retiring will say why, if it has to */
-	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
 	INSTR_TIME_SET_CURRENT(ended);
 	do
 	{
+		pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
 		before = step;
 		measured = sync_begins_at_once();
 		step = begin_step(fd, pages, before.end, count);
 		sa_writeback_await(fd, pages + before.first, before.end - before.first);
 		sa_doublewrite_sync_ends(false, NULL);
-		if (measured && before.first < before.end)
+		pgstat_report_wait_end();
+		if (measured && !rested && before.first < before.end)
 			sa_steps_ended(&steps, before.might, before.made, before.pages, milliseconds_since(ended));
-		rest_after(milliseconds_since(ended));
+		tell_if_moved();
+		rested = measured && rest_after(milliseconds_since(ended));
 		INSTR_TIME_SET_CURRENT(ended);
 	} while (step.first < step.end && !ShutdownRequestPending);
-	pgstat_report_wait_end();
 	close(fd);
 }
 
@@ -195,6 +213,13 @@ write_back(SaJournalKey *page_keys, uint32 count)
 	}
 }
 
+/* Has the device no time to lose?  Where it rests in between it is hardly measured. */
+static bool
+is_slow(void)
+{
+	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
+}
+
 /*
  * Have the pages written back that are due, the first *done of all having been,
  * and retire if it is time.  Where bandwidth is short not before few pages are left
@@ -211,7 +236,7 @@ make_room(uint64 *done, SaJournalKey *page_keys)
 
 	do
 	{
-		count = sa_doublewrite_due_pages(done, !sa_steps_fast(&steps), page_keys, &retire);
+		count = sa_doublewrite_due_pages(done, is_slow(), page_keys, &retire);
 		write_back(page_keys, count);
 		any |= count > 0;
 	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && sa_doublewrite_may_go_on() && !ShutdownRequestPending);
@@ -233,7 +258,6 @@ sa_retirer_main(Datum arg)
 	uint32		wait_event = saWaitEvent("SmgrAtomicRetirerMain");
 	SaJournalKey *page_keys;
 	uint64		written_back = 0;
-	bool		moved = false;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
 	pace_event = saWaitEvent(SA_PACE_WAIT_EVENT);
@@ -245,11 +269,7 @@ sa_retirer_main(Datum arg)
 	while (!ShutdownRequestPending)
 	{
 		(void) sa_worker_reload();
-		if (!moved && sa_doublewrite_has_moved())
-		{
-			moved = true;
-			sa_fpw_recheck();	/* the driver will ask why */
-		}
+		tell_if_moved();
 		if (!make_room(&written_back, page_keys))
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH, -1, wait_event);
 		ResetLatch(MyLatch);

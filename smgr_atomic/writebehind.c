@@ -168,7 +168,7 @@
 #define SPACE_RETRY_PAGES 64	/* in one such attempt */
 #define SPACES 64				/* tablespaces are told apart by their OIDs modulo this */
 #define WAKE_PAGES 128			/* so many queued pages end a writer's nap */
-#define PRESSED_US 1000000		/* for so long after somebody began to wait, writers do not pause */
+#define PRESSED_US 2000000		/* for so long after somebody began to wait, or looked again, writers do not pause */
 #define WAIT_QUEUES 32			/* those who wait are spread over so many */
 #define NO_NUMBER PG_UINT64_MAX
 
@@ -645,7 +645,10 @@ space_retry_due(void)
 	return left <= 0 || left > SPACE_RETRY_US;	/* the latter: the clock was set back */
 }
 
-/* Is it nobody's loss if this process waits a little longer? */
+/*
+ * Is it nobody's loss if this process waits a little longer?  (Who wants to change the page that
+ * it writes waits too, for a pause at most.)
+ */
 static bool
 may_wait_long(void)
 {
@@ -971,7 +974,7 @@ try_again(int slot)
 	if (clear_bit(held_bits, slot))
 	{
 		set_bit(queued_bits, slot);
-		wake_writer(true);
+		wake_writer(SA_REST_NAP);
 	}
 	sa_allow_termination();
 }
@@ -1164,7 +1167,7 @@ static void
 forget_files(void)
 {
 	pg_atomic_fetch_add_u64(&shared->forget_generation, 1);
-	wake_writer(false);
+	wake_writer(SA_REST_SLEEP);
 }
 
 /* Like sa_pool_drain_all(); and afterwards files may vanish. */
@@ -1245,7 +1248,7 @@ discard_owned(const Seen *page)
 	if (pg_atomic_read_u64(&slots[page->slot].number) != page->number)
 	{
 		queue_again(page->slot, bits);
-		wake_writer(true);
+		wake_writer(SA_REST_NAP);
 		return true;
 	}
 	remove_page(page->slot);

@@ -742,7 +742,11 @@ rest(int number, SaRest how)
 
 	sa_pool_writer_rests(number, how);
 	if (!should_not(how))
+	{
+		if (pause)
+			sa_doublewrite_count_pause();
 		(void) WaitLatch(MyLatch, events, pause ? me->pause_ms : NAP_MS, pause ? me->pace_event : me->wait_event);
+	}
 	me->pause_ms = 0;
 	ResetLatch(MyLatch);
 	sa_pool_writer_rests(number, SA_REST_AWAKE);
@@ -779,12 +783,8 @@ sa_writer_main(Datum arg)
 			idle_naps = 0;
 		}
 		if (me->pause_ms > 0)
-		{
-			sa_doublewrite_count_pause();
 			rest(number, SA_REST_PAUSE);
-		}
-		else
-			rest(number, idle_naps++ < MAX_IDLE_NAPS || sa_pool_lacks_space() ? SA_REST_NAP : SA_REST_SLEEP);
+		rest(number, idle_naps++ < MAX_IDLE_NAPS || sa_pool_lacks_space() ? SA_REST_NAP : SA_REST_SLEEP);
 		CHECK_FOR_INTERRUPTS();
 	}
 	proc_exit(1);				/* 1 = to be restarted, unless the server stops */

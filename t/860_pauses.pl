@@ -1,7 +1,8 @@
 
-# A disk short of bandwidth: writers and the retirer make pauses while others flush WAL, so
-# that these need not wait behind a line of pages; and none when nobody flushes, nor when so much WAL has
-# come that the checkpoint must end, nor when a session waits for them.
+# A disk short of bandwidth: writers and the retirer make pauses while others flush WAL,
+# so that these need not wait behind a line of pages.  And none when nobody flushes,
+# when so much WAL has come that the checkpoint must end, when a session waits for
+# them, nor when images are to come on.
 
 use strict;
 use warnings;
@@ -114,6 +115,24 @@ $after = pauses();
 goes_on('more than half of max_wal_size has come');
 cmp_ok($after - $before, '<', 2, '... without pauses');
 checkpoint_ends($checkpoint, 'late');
+
+# ---- the state is to change ----------------------------------------------------
+
+$checkpoint = checkpoint_begins(16000);
+commit(2);
+set_mode($node, 'off');
+wait_until('disarming', sub { sql(q{SELECT state = 'disarming' FROM smgr_atomic_status}) eq 't' });
+commit(1);
+$before = pauses();
+commit(3);
+$after = pauses();
+is(status($node)->{state}, 'disarming', 'mode off: the state is to change');
+cmp_ok($after - $before, '<', 2, '... no pauses');
+throttle_volume('data');
+reach($node, 'off', '... it does');
+set_mode($node, 'doublewrite');
+reach($node, 'active', '... and back');
+checkpoint_ends($checkpoint, 'mode off');
 
 $node->stop('immediate');
 $node->start;

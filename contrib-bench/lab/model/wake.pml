@@ -7,7 +7,7 @@
  * All interleavings of
  *	  user		gets a slot, in line if there is none; queues a page; if it drains,
  *				waits until the page is written.  User 0 may leave the line
- *	  writer	claims, writes or queues again, naps or sleeps; the last may end
+ *	  writer	claims, writes or queues again, pauses, naps or sleeps; the last may end
  *	  discarder	takes a page out of the queue and finds that it is another one
  *
  * No sleep here ends by itself, so what would cost a second or a nap in C is a
@@ -51,8 +51,9 @@
 #define NONE 255
 
 #define AWAKE 0
-#define NAP 1
-#define SLEEP 2
+#define PAUSE 1					/* ends by itself */
+#define NAP 2
+#define SLEEP 3
 
 #define NOTHING 0
 #define TURN 1
@@ -89,13 +90,13 @@ byte users_done = 0;
 #define SLEEPING (resting[0] == SLEEP)
 #endif
 
-inline wake_writer(naps)
+inline wake_writer(rest)
 {
 #if WRITERS
 	atomic {
 		w = 0;
 		do
-		:: w < WRITERS && !(resting[w] == SLEEP || (naps && resting[w] == NAP)) -> w++
+		:: w < WRITERS && resting[w] < rest -> w++
 		:: else -> break
 		od;
 		if
@@ -216,7 +217,7 @@ inline wait_on()
 	:: else ->
 		seen = false;
 		hurry = true;
-		wake_writer(true);
+		wake_writer((me == 0 -> PAUSE : NAP));	/* user 0 should not wait for long */
 		latch[me] -> latch[me] = false
 	fi
 }
@@ -271,7 +272,7 @@ proctype user(byte me)
 	atomic { number[held] = page; queued_bit[held] = true };
 	count = SLEEPING;
 	if
-	:: count == running -> wake_writer(false)
+	:: count == running -> wake_writer(SLEEP)
 	:: else
 	fi;
 	count = 0;
@@ -306,6 +307,12 @@ proctype writer(byte number_)
 	:: ANY_QUEUED -> write_batch()
 	:: !ANY_QUEUED || (FAILS > 0 && fails == FAILS) ->		/* gathers pages, or has none */
 		if
+		:: true
+		:: resting[number_] = PAUSE;	/* others need the device */
+			writer_latch[number_] = false;
+			resting[number_] = AWAKE
+		fi;
+		if
 		:: how = NAP
 		:: how = SLEEP
 		fi;
@@ -329,7 +336,7 @@ end:		writer_latch[number_]
 	broadcast(DONE);
 #ifndef MUTANT_ENDS_SILENT
 	if
-	:: ANY_QUEUED -> wake_writer(true)
+	:: ANY_QUEUED -> wake_writer(NAP)
 	:: else
 	fi
 #endif
@@ -347,7 +354,7 @@ proctype discarder()
 #else
 		queue_again(0);
 #endif
-		wake_writer(true)
+		wake_writer(NAP)
 	:: users_done == USERS
 	fi
 }
