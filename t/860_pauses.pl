@@ -119,7 +119,9 @@ checkpoint_ends($checkpoint, 'late');
 # ---- the state is to change ----------------------------------------------------
 
 $checkpoint = checkpoint_begins(16000);
-commit(2);
+$before = pauses();
+commit(4);
+cmp_ok(pauses() - $before, '>', 10, 'pauses again after a time without');
 set_mode($node, 'off');
 wait_until('disarming', sub { sql(q{SELECT state = 'disarming' FROM smgr_atomic_status}) eq 't' });
 commit(1);
