@@ -72,6 +72,18 @@ sub commit
 	return;
 }
 
+# While others commit.  Sizes have to be found first, which takes some batches.
+sub pauses_come
+{
+	my $before = pauses();
+	for (1 .. 12)
+	{
+		commit(1);
+		return 1 if pauses() - $before > 20;
+	}
+	return 0;
+}
+
 # ---- nobody commits (the server itself flushes WAL now and then) ----------------
 
 my $checkpoint = checkpoint_begins(4000);
@@ -85,10 +97,8 @@ checkpoint_ends($checkpoint, 'nobody commits');
 # ---- somebody does -------------------------------------------------------------
 
 $checkpoint = checkpoint_begins(16000);
-$before     = pauses();
-commit(6);
+ok(pauses_come(), 'commits: pauses');
 goes_on('commits');
-cmp_ok(pauses() - $before, '>', 20, '... with pauses');
 
 # ---- somebody waits for the pool -----------------------------------------------
 
@@ -119,9 +129,7 @@ checkpoint_ends($checkpoint, 'late');
 # ---- the state is to change ----------------------------------------------------
 
 $checkpoint = checkpoint_begins(16000);
-$before = pauses();
-commit(4);
-cmp_ok(pauses() - $before, '>', 10, 'pauses again after a time without');
+ok(pauses_come(), 'pauses again after a time without');
 set_mode($node, 'off');
 wait_until('disarming', sub { sql(q{SELECT state = 'disarming' FROM smgr_atomic_status}) eq 't' });
 commit(1);
