@@ -11,7 +11,8 @@
  * When most of the ring is in use it has the kernel write back its pages, then
  * retires what is complete.  It writes back in steps, because all that an
  * fdatasync() finds goes to the device at once, and WAL waits behind it.  A step is
- * what the device does in some milliseconds (steps.h): many pages at once cost less
+ * what the device does in some milliseconds (steps.h), and where bandwidth is short the
+ * retirer rests in between (pace.c): many pages at once cost less
  * processor time than a few now and then.  For each step it takes the lock under
  * which files are synced, because it may be the one that the kernel tells of a
  * failure (doublewrite.c).
@@ -66,9 +67,8 @@ typedef struct Step
 {
 	uint32		first;			/* of the pages of a segment */
 	uint32		end;
-	int			might;			/* requests it might have made */
-	int			made;			/* and those it made */
-	int			pages;			/* each counted once */
+	SaStepSize	might;			/* have had */
+	SaStepSize	had;
 } Step;
 
 static SaSteps steps;
@@ -82,24 +82,15 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
-static int
-count_distinct(const SaJournalKey *pages, uint32 count)
-{
-	int			distinct = count > 0;
-
-	for (uint32 i = 1; i < count; i++)
-		distinct += pages[i].block != pages[i - 1].block;
-	return distinct;
-}
-
 /* Begin the next step, of pages of one segment in order, after the page "first". */
 static Step
 begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
 {
-	Step		step = {.first = first, .might = steps.next, .made = steps.next};
+	Step		step = {.first = first, .might = steps.next};
 
-	step.end = first + sa_writeback_step(pages + first, count - first, sa_doublewrite_chunk(), &step.made);
-	step.pages = count_distinct(pages + first, step.end - first);
+	step.might.pages = (int) Min((uint32) step.might.pages, sa_doublewrite_chunk());
+	step.had = step.might;
+	step.end = first + sa_writeback_step(pages + first, count - first, &step.had);
 	sa_writeback_start(fd, pages + first, step.end - first);
 	return step;
 }
@@ -190,7 +181,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 		sa_doublewrite_sync_ends(false, NULL);
 		pgstat_report_wait_end();
 		if (measured && !rested && before.first < before.end)
-			sa_steps_ended(&steps, before.might, before.made, before.pages, milliseconds_since(ended));
+			sa_steps_ended(&steps, before.might, before.had, milliseconds_since(ended));
 		tell_if_moved();
 		rested = measured && rest_after(milliseconds_since(ended));
 		INSTR_TIME_SET_CURRENT(ended);

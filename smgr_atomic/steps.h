@@ -1,14 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * steps.h
- *	  How many requests a step of write-back makes: what the device does in
- *	  SA_STEP_MS.  And whether the device is fast.
+ *	  How many requests a step of write-back makes, and of how many pages: what the
+ *	  device does in SA_STEP_MS.  And whether the device is fast.
  *
  * The retirer has two steps under way and measures the time from the end of one
  * to the end of the next (retirer.c).  That is what the device needs for the
  * later one, unless it does many requests at once: then the second of two ends
- * right after the first, and steps grow until they do not.  Where each request
- * takes longer than SA_STEP_MS, however few there are, steps are the smallest.
+ * right after the first, and steps grow until they do not.  A device may be short of
+ * requests or of bandwidth, and a request may have many pages, so each has a bound of
+ * its own.  Where each request takes longer than SA_STEP_MS, however few there are,
+ * steps are the smallest.
  *
  * Pages that are clean by the time of their step make the device look fast, so
  * there is an upper bound: at 3000 writes a second the largest step of the
@@ -36,11 +38,19 @@
 #define SA_JUDGED_PAGES 1000	/* the time of so many counts, */
 #define SA_JUDGED_TIMES 4		/* if so often in succession */
 
+#define SA_REQUEST_MOST 32		/* pages of a request at most */
+
+typedef struct SaStepSize
+{
+	int			requests;
+	int			pages;			/* each counted once */
+} SaStepSize;
+
 typedef struct SaSteps
 {
-	int			next;			/* requests of the next step at most */
-	int			fewest;
-	int			most;
+	SaStepSize	next;			/* of the next step at most */
+	int			fewest;			/* requests, or pages */
+	int			most;			/* requests */
 	double		ring_pages;
 	int			pages;			/* done since it was judged last, */
 	double		ms;				/* in this time */
@@ -56,7 +66,7 @@ sa_steps_begin(SaSteps *steps, int io_depth, int ring_pages)
 	/* two steps are under way at a time, and other pages between theirs */
 	steps->fewest = Max(io_depth / 4, 1);
 	steps->most = io_depth * 4;
-	steps->next = steps->fewest;
+	steps->next.requests = steps->next.pages = steps->fewest;
 }
 
 /* So many pages took "ms". */
@@ -75,18 +85,26 @@ sa_steps_judge(SaSteps *steps, int pages, double ms)
 	steps->ms = 0;
 }
 
-/*
- * A step that might have made so many requests and made so many, of so many pages,
- * has ended, "ms" after the one before it.
- */
-static inline void
-sa_steps_ended(SaSteps *steps, int might, int made, int pages, double ms)
+/* A bound after a step took "ms" that might have had so many, and had this many. */
+static inline int
+sa_steps_bound(int bound, int might, int had, int fewest, int most, double ms)
 {
-	sa_steps_judge(steps, pages, ms);
 	if (ms > SA_STEP_MS)
-		steps->next = Min(steps->next, Max((int) (might * SA_STEP_MS / ms), steps->fewest));
-	else if (ms < SA_STEP_MS / 2 && made == might)
-		steps->next = Max(steps->next, Min(might * 2, steps->most));
+		return Min(bound, Max((int) (might * SA_STEP_MS / ms), fewest));
+	if (ms < SA_STEP_MS / 2 && had >= might)
+		return Max(bound, Min(might * 2, most));
+	return bound;
+}
+
+/* A step that might have had one size and had another has ended, "ms" after the one before it. */
+static inline void
+sa_steps_ended(SaSteps *steps, SaStepSize might, SaStepSize had, double ms)
+{
+	sa_steps_judge(steps, had.pages, ms);
+	steps->next.requests = sa_steps_bound(steps->next.requests, might.requests, had.requests,
+										  steps->fewest, steps->most, ms);
+	steps->next.pages = sa_steps_bound(steps->next.pages, might.pages, had.pages,
+									   steps->fewest, steps->most * SA_REQUEST_MOST, ms);
 }
 
 /* Is the device fast enough for the retirer to wait? */

@@ -42,7 +42,6 @@
 #include "probe.h"
 #include "writeback.h"
 
-#define MAX_RUN 32				/* pages of one request */
 #define MAX_GAP 1024			/* pages between two of one call */
 #define PASSING_PAUSE_US 10000
 #define PASSING_TRIES 3000		/* half a minute */
@@ -200,30 +199,37 @@ sync_range(int fd, const SaJournalKey *pages, uint32 count, unsigned int flags)
 			 errhint("Recovery will write them again. Check the device and the kernel log.")));
 }
 
-/* How many of these pages are adjacent; a page may be there more than once. */
-static uint32
-run_length(const SaJournalKey *pages, uint32 count)
-{
-	uint32		length = 1;
-
-	while (length < count && length < MAX_RUN && pages[length].block <= pages[length - 1].block + 1)
-		length++;
-	return length;
-}
-
 /*
- * How many of these pages, of one file and in order, make no more than so many
- * requests and are no more than "most"; *requests becomes the number that they make.
+ * How many of these keys, of pages of one file and in order, are a step of no more than
+ * this size; *size becomes what it has.  A page may be there more than once, and counts
+ * once.  Adjacent pages are one request, of SA_REQUEST_MOST pages at most.
  */
 uint32
-sa_writeback_step(const SaJournalKey *pages, uint32 count, uint32 most, int *requests)
+sa_writeback_step(const SaJournalKey *pages, uint32 count, SaStepSize *size)
 {
-	uint32		length = 0;
-	int			made;
+	SaStepSize	had = {0};
+	uint32		length;
+	int			run = 0;		/* pages of the last request */
 
-	for (made = 0; made < *requests && length < Min(count, most); made++)
-		length += run_length(pages + length, Min(count, most) - length);
-	*requests = made;
+	for (length = 0; length < count; length++)
+	{
+		bool		first = length == 0;
+
+		if (!first && pages[length].block == pages[length - 1].block)
+			continue;
+		if (had.pages == size->pages)
+			break;
+		if (first || pages[length].block != pages[length - 1].block + 1 || run == SA_REQUEST_MOST)
+		{
+			if (had.requests == size->requests)
+				break;
+			had.requests++;
+			run = 0;
+		}
+		run++;
+		had.pages++;
+	}
+	*size = had;
 	return length;
 }
 

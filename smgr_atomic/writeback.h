@@ -9,6 +9,7 @@
 #define SMGR_ATOMIC_WRITEBACK_H
 
 #include "journal.h"
+#include "steps.h"
 
 /* Segments, each as the key of its first page; {0} is an empty set. */
 typedef struct SaFileSet
@@ -23,6 +24,6 @@ extern void sa_file_set_add(SaFileSet *set, const SaJournalKey *page);
 extern void sa_file_set_sync(SaFileSet *set);
 extern void sa_writeback_start(int fd, const SaJournalKey *pages, uint32 count);
 extern void sa_writeback_await(int fd, const SaJournalKey *pages, uint32 count);
-extern uint32 sa_writeback_step(const SaJournalKey *pages, uint32 count, uint32 most, int *requests);
+extern uint32 sa_writeback_step(const SaJournalKey *pages, uint32 count, SaStepSize *size);
 
 #endif							/* SMGR_ATOMIC_WRITEBACK_H */

@@ -19,7 +19,8 @@
 
 typedef struct Device
 {
-	double		rate;			/* requests a ms */
+	double		rate;			/* requests a ms, or pages */
+	int			run;			/* pages of a request, and the rate is of pages; 0 = one page, and of requests */
 	double		latency;		/* ms */
 	double		now;
 	double		idle_at;
@@ -34,8 +35,8 @@ check(bool good, const char *what, const SaSteps *steps, const Device *device)
 	if (good)
 		return;
 	failures++;
-	printf("not so: %s (rate %g a ms, latency %g ms, steps of %d, %d to %d)\n",
-		   what, device->rate, device->latency, steps->next, steps->fewest, steps->most);
+	printf("not so: %s (rate %g a ms, latency %g ms, steps of %d requests, %d pages; %d to %d)\n",
+		   what, device->rate, device->latency, steps->next.requests, steps->next.pages, steps->fewest, steps->most);
 }
 
 /* The next file, of so many requests; returns how long its longest step took. */
@@ -44,29 +45,32 @@ write_back_file(SaSteps *steps, Device *device, int requests)
 {
 	double		longest = 0,
 				ended = device->now;
-	int			might = 0,
-				made = 0;
+	SaStepSize	might = {0},
+				had = {0};
+	int			run = Max(device->run, 1);
 
 	do
 	{
-		int			before = made,
+		SaStepSize	before = had,
 					before_might = might;
 		double		before_ready = device->ready_at;
 
 		might = steps->next;
-		made = Min(might, requests);
-		requests -= made;
-		device->idle_at = Max(device->idle_at, device->now) + made / device->rate;
+		had.requests = Min(Min(might.requests, (might.pages + run - 1) / run), requests);
+		had.pages = Min(might.pages, had.requests * run);
+		requests -= had.requests;
+		device->idle_at = Max(device->idle_at, device->now) + (device->run > 0 ? had.pages : had.requests) / device->rate;
 		device->ready_at = device->idle_at + device->latency;
-		if (before > 0)
+		if (before.requests > 0)
 		{
 			device->now = Max(device->now, before_ready);
 			longest = Max(longest, device->now - ended);
-			sa_steps_ended(steps, before_might, before, before, device->now - ended);
+			sa_steps_ended(steps, before_might, before, device->now - ended);
 		}
 		ended = device->now;
-		check(steps->next >= steps->fewest && steps->next <= steps->most, "a step is within its bounds", steps, device);
-	} while (made > 0);
+		check(steps->next.requests >= steps->fewest && steps->next.requests <= steps->most &&
+			  steps->next.pages >= steps->fewest, "a step is within its bounds", steps, device);
+	} while (had.requests > 0);
 	return longest;
 }
 
@@ -97,6 +101,25 @@ steady(int io_depth, double rate, double latency)
 	check(done / (device.now - begin) > 0.8 * busy, "the device is kept busy", &steps, &device);
 }
 
+/* A device short of bandwidth, and requests of many pages: no step takes long. */
+static void
+adjacent(int io_depth, double rate, int run)
+{
+	Device		device = {.rate = rate, .run = run};
+	SaSteps		steps;
+	double		longest = 0;
+
+	sa_steps_begin(&steps, io_depth, 8192);
+	write_back_file(&steps, &device, 10000);
+	for (int requests = 0; requests < 20000; requests += 1000)
+	{
+		double		took = write_back_file(&steps, &device, 1000);
+
+		longest = Max(longest, took);
+	}
+	check(longest <= Max(2 * SA_STEP_MS, steps.fewest / rate) + 0.1, "no step of many pages takes long", &steps, &device);
+}
+
 /* Pages that are clean, then a device that is slow. */
 static void
 clean_before(int io_depth, double rate, int requests)
@@ -108,12 +131,12 @@ clean_before(int io_depth, double rate, int requests)
 	sa_steps_begin(&steps, io_depth, 8192);
 	for (int i = 0; i < 20; i++)
 		write_back_file(&steps, &device, 10000);
-	check(steps.next == steps.most, "clean pages go out in the largest steps", &steps, &device);
+	check(steps.next.requests == steps.most, "clean pages go out in the largest steps", &steps, &device);
 	device.rate = rate;
 	write_back_file(&steps, &device, requests);
 	write_back_file(&steps, &device, requests);
 	allowed = Max(steps.fewest, (int) (2 * rate * SA_STEP_MS * steps.most / Min(requests, steps.most)));
-	check(steps.next <= allowed, "a slow step makes the next ones smaller", &steps, &device);
+	check(steps.next.requests <= allowed, "a slow step makes the next ones smaller", &steps, &device);
 }
 
 /* Files of few requests each, on a fast device. */
@@ -125,10 +148,10 @@ short_files(int io_depth)
 	int			before;
 
 	sa_steps_begin(&steps, io_depth, 8192);
-	before = steps.next;
+	before = steps.next.requests;
 	for (int i = 0; i < 1000; i++)
 		write_back_file(&steps, &device, before - 1);
-	check(steps.next == before, "short steps do not make steps larger", &steps, &device);
+	check(steps.next.requests == before, "short steps do not make steps larger", &steps, &device);
 }
 
 /* Two steps of one size were begun before the time of either was known. */
@@ -137,22 +160,24 @@ both_slow(int io_depth)
 {
 	Device		device = {.rate = 1e9};
 	SaSteps		steps;
-	int			large;
+	SaStepSize	large;
 
 	sa_steps_begin(&steps, io_depth, 8192);
 	write_back_file(&steps, &device, 100000);
 	large = steps.next;
-	sa_steps_ended(&steps, large, large, large, 4 * SA_STEP_MS);
-	sa_steps_ended(&steps, large, large, large, 4 * SA_STEP_MS);
-	check(steps.next == Max(large / 4, steps.fewest), "the same slow time counts once", &steps, &device);
+	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
+	sa_steps_ended(&steps, large, large, 4 * SA_STEP_MS);
+	check(steps.next.requests == Max(large.requests / 4, steps.fewest), "the same slow time counts once", &steps, &device);
 }
 
 /* Steps of 100 pages, a thousand at a time; a device that has had a pause does some at once. */
 static void
 thousand(SaSteps *steps, double rate, int saved)
 {
-	for (int done = 0; done < SA_JUDGED_PAGES; done += 100)
-		sa_steps_ended(steps, 100, 100, 100, done < saved ? 0 : 100 / rate);
+	SaStepSize	size = {.requests = 100, .pages = 100};
+
+	for (int done = 0; done < SA_JUDGED_PAGES; done += size.pages)
+		sa_steps_ended(steps, size, size, done < saved ? 0 : size.pages / rate);
 }
 
 /* Is a device fast, for a ring of so many pages? */
@@ -213,7 +238,7 @@ batches(double rate, double latency, bool portions, int at_least, int at_most)
 			count++;
 		}
 	}
-	none.next = (int) (sum / count);
+	none.next.pages = (int) (sum / count);
 	check(sum / count >= at_least && sum / count <= at_most, "batches are as large as they should be", &none, &device);
 }
 
@@ -234,7 +259,7 @@ slow_for_all(double latency)
 
 		sa_batches_ended(&sizes, pages, took);
 		now += took;
-		none.next = sizes.pages;
+		none.next.pages = sizes.pages;
 		check(now < 5000 || sizes.pages > 150, "what makes all sizes slow makes batches no smaller", &none, &device);
 	}
 }
@@ -251,6 +276,8 @@ main(void)
 		{
 			for (int j = 0; j < lengthof(latencies); j++)
 				steady(io_depth, rates[i], latencies[j]);
+			adjacent(io_depth, rates[i], 4);
+			adjacent(io_depth, rates[i], SA_REQUEST_MOST);
 			clean_before(io_depth, rates[i], 100000);
 			clean_before(io_depth, rates[i], io_depth * 2);
 		}
