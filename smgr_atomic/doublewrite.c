@@ -115,7 +115,7 @@ typedef struct DoublewriteShared
 	LWLock	   *retire_lock;
 	ConditionVariable progress; /* pages were placed, or sections retired */
 	pg_atomic_uint32 chunk;		/* pages that should be on their way at once; no order needed */
-	pg_atomic_uint64 pauses;	/* of writers and the retirer (pace.c); likewise */
+	pg_atomic_uint64 pauses;	/* of the retirer (pace.c); likewise */
 	bool		available;		/* set once: there is a file, and super and ring fit it */
 	bool		open;
 	Latch	   *retirer;		/* NULL = it does not run */
@@ -720,7 +720,7 @@ sa_doublewrite_chunk(void)
 	return pg_atomic_read_u32(&shared->chunk);
 }
 
-/* A writer or the retirer makes a pause. */
+/* The retirer makes a pause. */
 void
 sa_doublewrite_count_pause(void)
 {

@@ -34,7 +34,7 @@ typedef struct SaJournalStatus
 	uint64		pages;
 	uint64		retirements;
 	uint64		waits;			/* a batch or record found the ring full */
-	uint64		pauses;			/* for WAL to be flushed (pace.c) */
+	uint64		pauses;			/* of the retirer (pace.c) */
 	uint64		repair_checked; /* at the last start: pages that had a copy */
 	uint64		repair_restored;	/* and those overwritten by it */
 } SaJournalStatus;

@@ -8,7 +8,7 @@
  * stands: at 20 MB/s a checkpoint left 220 transactions a second, of 7,000.  So
  * whoever writes pages there, for the page journal (writer.c) or back from the page
  * cache (retirer.c), rests after each piece of work for twice as long as that took, which
- * gives those who commit the device for about half of the time: 3,000 remained.  The
+ * gives those who commit the device for about half of the time: 3,200 remained.  The
  * checkpoint took 78 s instead of 43; resting as long as the work took gave 62 s, and
  * seconds with 100 transactions.
  *
@@ -26,7 +26,8 @@
  *	 server begins the next checkpoint;
  * - when somebody waits for the pool, or has within the last two seconds: a session, not
  *	 the checkpointer, the background writer or autovacuum;
- * - in the retirer, when the journal has room for one section more, or two.
+ * - in the retirer, when the journal has room for no more than two sections.
+ * Whether WAL is on the same device is not asked.
  *
  * No state but of this process.
  *

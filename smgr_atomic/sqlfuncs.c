@@ -236,8 +236,8 @@ Datum
 smgr_atomic_pool(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[20];
-	bool		nulls[20] = {false};
+	Datum		values[21];
+	bool		nulls[21] = {false};
 	SaPoolStatus pool;
 	char		io[128] = "io_uring";
 	int			i = 0;
@@ -268,6 +268,7 @@ smgr_atomic_pool(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(pool.discarded);
 	values[i++] = Int64GetDatum(pool.waits);
 	values[i++] = Int64GetDatum(pool.helped);
+	values[i++] = Int64GetDatum(pool.pauses);
 	for (int p = 0; p < 3; p++)
 		values[i++] = Float8GetDatum(pool.latency_ms[p]);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));

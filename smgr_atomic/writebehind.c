@@ -220,6 +220,7 @@ typedef struct PoolShared
 	pg_atomic_uint64 discarded;
 	pg_atomic_uint64 waits;
 	pg_atomic_uint64 helped;
+	pg_atomic_uint64 pauses;
 	pg_atomic_uint64 latency[LATENCY_BUCKETS];
 } PoolShared;
 
@@ -1518,6 +1519,13 @@ sa_pool_count_write(int page_count, uint64 latency_us, bool by_writer)
 		pg_atomic_fetch_add_u64(&shared->helped, page_count);
 }
 
+/* A writer makes a pause. */
+void
+sa_pool_count_pause(void)
+{
+	pg_atomic_fetch_add_u64(&shared->pauses, 1);
+}
+
 /* A writer has started; returns its number, -1 if there are too many. */
 int
 sa_pool_writer_enter(Latch *latch)
@@ -1628,6 +1636,7 @@ sa_pool_status(SaPoolStatus *status)
 	status->discarded = pg_atomic_read_u64(&shared->discarded);
 	status->waits = pg_atomic_read_u64(&shared->waits);
 	status->helped = pg_atomic_read_u64(&shared->helped);
+	status->pauses = pg_atomic_read_u64(&shared->pauses);
 	for (int i = 0; i < LATENCY_BUCKETS; i++)
 		total += counts[i] = pg_atomic_read_u64(&shared->latency[i]);
 	for (int i = 0; i < 3; i++)

@@ -57,7 +57,7 @@ typedef enum SaHanded
 /*
  * How a writer rests.  A short nap lets adjacent pages gather and spares
  * backends the waking; whoever waits for a page ends it.  A pause lets others have the
- * device (pace.c); it is ended by those only who should not wait for long.
+ * device (pace.c); who waits and should not for long ends it, nobody else.
  * In this order: who ends a rest ends those after it too.
  */
 typedef enum SaRest
@@ -88,6 +88,7 @@ typedef struct SaPoolStatus
 	uint64		discarded;		/* pages of truncated or dropped files */
 	uint64		waits;			/* callers that found the pool full */
 	uint64		helped;			/* pages written by who waited for them */
+	uint64		pauses;			/* of writers (pace.c) */
 	double		latency_ms[3];	/* of a write request: p50, p95, p99 */
 } SaPoolStatus;
 
@@ -120,6 +121,7 @@ extern uint64 sa_pool_forget_generation(void);
 extern void sa_pool_count_write(int pages, uint64 latency_us, bool by_writer);
 extern int	sa_pool_writer_enter(Latch *latch);
 extern void sa_pool_writer_leave(int number);
+extern void sa_pool_count_pause(void);
 extern void sa_pool_writer_rests(int number, SaRest rest);
 extern bool sa_pool_has_queued(void);
 extern bool sa_pool_has_many(void);

@@ -583,8 +583,8 @@ should_gather(void)
 }
 
 /*
- * Write until the pool has nothing, or not enough, queued, or the process is
- * told something; or once if !all.  An error in here would leave slots in flight
+ * Write until the pool has nothing, or not enough, queued, a pause is due, or the process
+ * is told something; or once if !all.  An error in here would leave slots in flight
  * for ever, so it is a PANIC.
  */
 static void
@@ -706,7 +706,7 @@ open_place(void)
 			 errhint("Allow io_uring (kernel.io_uring_disabled, the container's seccomp profile), or raise smgr_atomic.writers.")));
 }
 
-/* Is there work that a rest of this kind should not begin before? */
+/* Is there work, or somebody who waits, so that a rest of this kind should not begin? */
 static bool
 should_not(SaRest how)
 {
@@ -744,7 +744,7 @@ rest(int number, SaRest how)
 	if (!should_not(how))
 	{
 		if (pause)
-			sa_doublewrite_count_pause();
+			sa_pool_count_pause();
 		(void) WaitLatch(MyLatch, events, pause ? me->pause_ms : NAP_MS, pause ? me->pace_event : me->wait_event);
 	}
 	me->pause_ms = 0;

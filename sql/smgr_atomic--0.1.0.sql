@@ -107,6 +107,7 @@ CREATE FUNCTION smgr_atomic_pool(
     OUT discarded bigint,
     OUT waits bigint,
     OUT helped bigint,
+    OUT pauses bigint,
     OUT latency_p50_ms double precision,
     OUT latency_p95_ms double precision,
     OUT latency_p99_ms double precision)

@@ -10,7 +10,7 @@
  *	  writer	claims, writes or queues again, pauses, naps or sleeps; the last may end
  *	  discarder	takes a page out of the queue and finds that it is another one
  *
- * No sleep here ends by itself, so what would cost a second or a nap in C is a
+ * No sleep here but a pause ends by itself, so what would cost a second or a nap in C is a
  * deadlock, which the monitor finds when nothing moves any more: then every user
  * has got what it wants, no slot is lost, and no page is queued while all
  * writers sleep.  (One that is queued while a writer naps will be seen.)
