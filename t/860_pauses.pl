@@ -20,7 +20,7 @@ need_volumes('ext4');
 my $node = new_node(
 	'paused',
 	volume => create_volume('data', fs => 'ext4', size => '2G'),
-	conf   => "shared_buffers = 256MB\nautovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 1h\n"
+	conf   => "shared_buffers = 384MB\nautovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 1h\n"
 	  . "smgr_atomic.mode = doublewrite\n");
 $node->start;
 reach($node, 'active', 'doublewrite');
@@ -87,11 +87,12 @@ sub commit
 	return;
 }
 
-# While others commit.  Sizes have to be found first, which takes some batches.
+# While others commit.  Sizes have to be found first: some seconds, after a time in which the
+# device had a line of requests before it.
 sub pauses_come
 {
 	my @before = pauses();
-	for (1 .. 8)
+	for (1 .. 20)
 	{
 		commit(1);
 		my @after = pauses();
@@ -109,7 +110,7 @@ checkpoint_ends($checkpoint, 'nobody commits');
 
 # ---- somebody does -------------------------------------------------------------
 
-$checkpoint = checkpoint_begins(20000);
+$checkpoint = checkpoint_begins(30000);
 ok(pauses_come(), 'commits: pauses of writers and of the retirer');
 goes_on('commits');
 
@@ -128,7 +129,7 @@ checkpoint_ends($checkpoint, 'a session waits');
 
 # ---- the checkpoint is late ----------------------------------------------------
 
-$checkpoint = checkpoint_begins(20000);
+$checkpoint = checkpoint_begins(30000);
 ok(pauses_come(), 'pauses again');
 sql("SELECT pg_logical_emit_message(false, 'test', repeat('x', 34000000))");
 commit(1);
@@ -138,7 +139,7 @@ checkpoint_ends($checkpoint, 'late');
 
 # ---- the state is to change ----------------------------------------------------
 
-$checkpoint = checkpoint_begins(20000);
+$checkpoint = checkpoint_begins(30000);
 ok(pauses_come(), 'pauses again after a time without');
 set_mode($node, 'off');
 wait_until('disarming', sub { sql(q{SELECT state = 'disarming' FROM smgr_atomic_status}) eq 't' });
@@ -153,6 +154,6 @@ checkpoint_ends($checkpoint, 'mode off');
 
 $node->stop('immediate');
 $node->start;
-is(sql("SELECT count(*) FROM t WHERE f = repeat('y', 500)"), '20000', 'a crash: all is there');
+is(sql("SELECT count(*) FROM t WHERE f = repeat('y', 500)"), '30000', 'a crash: all is there');
 
 done_testing();
