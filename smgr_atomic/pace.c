@@ -8,9 +8,9 @@
  * stands: at 20 MB/s a checkpoint left 220 transactions a second, of 7,000.  So
  * whoever writes pages there, for the page journal (writer.c) or back from the page
  * cache (retirer.c), rests after each piece of work for twice as long as that took, which
- * gives those who commit the device for about half of the time: 3,200 remained.  The
- * checkpoint took 78 s instead of 43; resting as long as the work took gave 62 s, and
- * seconds with 100 transactions.
+ * gives those who commit the device for about half of the time: 2,700 remained.  The
+ * checkpoint took 66 s instead of 43.  (In a trial, resting only as long as the work took
+ * gave 62 s instead of 78, and seconds with 100 transactions.)
  *
  * A rest is 0.1 s at most.  The retirer has one more step under way meanwhile, so it rests
  * about as long as it works.  Each process rests after its own work: with three or more
