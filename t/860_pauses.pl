@@ -92,7 +92,7 @@ sub commit
 sub pauses_come
 {
 	my @before = pauses();
-	for (1 .. 20)
+	for (1 .. 35)
 	{
 		commit(1);
 		my @after = pauses();
