@@ -11,9 +11,9 @@
  * When most of the ring is in use it has the kernel write back its pages, then
  * retires what is complete.  It writes back in steps, because all that an
  * fdatasync() finds goes to the device at once, and WAL waits behind it.  A step is
- * what the device does in some milliseconds (steps.h), and where bandwidth is short the
- * retirer rests in between (pace.c): many pages at once cost less
- * processor time than a few now and then.  For each step it takes the lock under
+ * what the device does in some milliseconds (steps.h): many pages at once cost less
+ * processor time than a few now and then.  Where bandwidth is short it rests in
+ * between (pace.c).  For each step it takes the lock under
  * which files are synced, because it may be the one that the kernel tells of a
  * failure (doublewrite.c).
  *
