@@ -36,6 +36,7 @@ OBJS = \
 	smgr_atomic/place.o \
 	smgr_atomic/places.o \
 	smgr_atomic/probe.o \
+	smgr_atomic/readahead.o \
 	smgr_atomic/readback.o \
 	smgr_atomic/repair.o \
 	smgr_atomic/retirer.o \

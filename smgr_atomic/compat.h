@@ -12,6 +12,7 @@
 #ifndef SMGR_ATOMIC_COMPAT_H
 #define SMGR_ATOMIC_COMPAT_H
 
+#include "access/xlogreader.h"
 #include "catalog/pg_tablespace.h"
 #include "common/relpath.h"
 #include "storage/fd.h"
@@ -378,6 +379,30 @@ saSetHooks(struct config_generic *setting, GucShowHook show, GucBoolAssignHook a
 	Assert(setting->vartype == PGC_BOOL);
 	record->show_hook = show;
 	record->assign_hook = assign;
+}
+
+/* Does the server read data files past the page cache (debug_io_direct, since 16)? */
+static inline bool
+saReadsPastPageCache(void)
+{
+#if PG_VERSION_NUM < 160000
+	return false;
+#else
+	return (io_direct_flags & IO_DIRECT_DATA) != 0;
+#endif
+}
+
+/* Where the first record of WAL at or after this position begins; 0 if there is none. */
+static inline XLogRecPtr
+saFindNextRecord(XLogReaderState *reader, XLogRecPtr position)
+{
+#if PG_VERSION_NUM < 190000
+	return XLogFindNextRecord(reader, position);
+#else
+	char	   *error;
+
+	return XLogFindNextRecord(reader, position, &error);
+#endif
 }
 
 /* The record of a server setting, NULL if there is none. */

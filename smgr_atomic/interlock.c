@@ -19,6 +19,8 @@
  * The same resource manager has a record for a single page, see neverlogged.c; it is
  * logged only while images are off.
  *
+ * Its startup function, called when redo begins, has readahead.c begin.
+ *
  * The resource manager id is the one PostgreSQL sets aside for experiments
  * until one is reserved; "make SA_RMGR_ID=n" builds with another.  It is part of
  * the WAL format: primary and standby must be built with the same.
@@ -37,6 +39,7 @@
 #include "fpw.h"
 #include "interlock.h"
 #include "neverlogged.h"
+#include "readahead.h"
 #include "smgr_atomic.h"
 #include "write.h"
 
@@ -111,7 +114,8 @@ static RmgrData interlock_rmgr = {
 	.rm_name = "smgr_atomic",
 	.rm_redo = interlock_redo,
 	.rm_desc = interlock_desc,
-	.rm_identify = interlock_identify
+	.rm_identify = interlock_identify,
+	.rm_startup = sa_readahead_start
 };
 
 /*

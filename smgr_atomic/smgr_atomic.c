@@ -63,6 +63,7 @@ char	   *sa_journal_directory = NULL;
 int			sa_journal_size = 64 * 1024;
 bool		sa_ignore_journal = false;
 int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
+bool		sa_recovery_readahead = true;
 bool		sa_wal_interlock = true;
 bool		sa_allow_unsafe_standby = false;
 bool		sa_preloaded = false;
@@ -153,6 +154,11 @@ define_settings(void)
 							 "Starts after a crash without repair from the page journal.",
 							 "Torn pages stay torn. For a journal that is lost for good.",
 							 &sa_ignore_journal, false,
+							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("smgr_atomic.recovery_readahead",
+							 "Has pages read ahead of recovery, in the order in which they lie in their files.",
+							 "Up to half of shared_buffers of them lie in the page cache for it.",
+							 &sa_recovery_readahead, true,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("smgr_atomic.on_unsafe_tablespace",
 							 "Sets what CREATE TABLESPACE does on storage that is not torn-free.",

@@ -44,6 +44,7 @@ extern char *sa_journal_directory;
 extern int	sa_journal_size;	/* kB */
 extern bool sa_ignore_journal;
 extern int	sa_on_unsafe_tablespace;	/* SaUnsafeTablespace */
+extern bool sa_recovery_readahead;
 extern bool sa_wal_interlock;
 extern bool sa_allow_unsafe_standby;
 

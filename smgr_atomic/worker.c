@@ -21,22 +21,43 @@
 #include "smgr_atomic.h"
 #include "worker.h"
 
+static BackgroundWorker
+describe_worker(const char *name, const char *type, const char *function)
+{
+	BackgroundWorker worker = {.bgw_flags = BGWORKER_SHMEM_ACCESS};
+
+	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
+	strlcpy(worker.bgw_name, name, BGW_MAXLEN);
+	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
+	return worker;
+}
+
 /* Register a worker.  From _PG_init() in shared_preload_libraries. */
 void
 sa_worker_register(const char *name, const char *type, const char *function,
 				   BgWorkerStartTime start, int restart_seconds, int number)
 {
-	BackgroundWorker worker = {0};
+	BackgroundWorker worker = describe_worker(name, type, function);
 
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
 	worker.bgw_start_time = start;
 	worker.bgw_restart_time = restart_seconds;
 	worker.bgw_main_arg = Int32GetDatum(number);
-	strlcpy(worker.bgw_library_name, SA_LIBRARY, BGW_MAXLEN);
-	strlcpy(worker.bgw_function_name, function, BGW_MAXLEN);
-	strlcpy(worker.bgw_name, name, BGW_MAXLEN);
-	strlcpy(worker.bgw_type, type, BGW_MAXLEN);
 	RegisterBackgroundWorker(&worker);
+}
+
+/*
+ * Start a worker now, once, with a slot of max_worker_processes; false if none is free.
+ * Any process with shared memory, not the postmaster.
+ */
+bool
+sa_worker_launch(const char *name, const char *function)
+{
+	BackgroundWorker worker = describe_worker(name, name, function);
+
+	worker.bgw_start_time = BgWorkerStart_PostmasterStart;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	return RegisterDynamicBackgroundWorker(&worker, NULL);
 }
 
 /* First in the entry point of a worker. */

@@ -12,6 +12,7 @@
 
 extern void sa_worker_register(const char *name, const char *type, const char *function,
 							   BgWorkerStartTime start, int restart_seconds, int number);
+extern bool sa_worker_launch(const char *name, const char *function);
 extern void sa_worker_begin(void (*on_sigterm) (SIGNAL_ARGS));
 extern bool sa_worker_reload(void);
 extern void sa_defer_termination(void);

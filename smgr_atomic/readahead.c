@@ -1,0 +1,320 @@
+/*-------------------------------------------------------------------------
+ *
+ * readahead.c
+ *	  A background worker that has pages read before redo needs them.
+ *
+ * Full-page images bring redo the pages that it changes; without them it has to read
+ * nearly all of them.  The server reads ahead itself (recovery_prefetch), but in the
+ * order of WAL, a few requests at a time (maintenance_io_concurrency), and the process
+ * that replays makes them.  WAL without images is short, so one can look far ahead in
+ * it: this worker reads it from where redo starts, gathers the pages that redo will
+ * have to read, sorts them, and tells the kernel to read them (posix_fadvise), with
+ * neighbours in one request.
+ *
+ * It advises and no more.  It takes no lock, touches no buffer and changes no file; what
+ * it has read lies in the page cache, which direct writes invalidate as always.
+ * Whatever is wrong, it ends or leaves the page out, and redo reads for itself: a
+ * file that is not there (it may have been dropped, or redo makes it), WAL that ends,
+ * a timeline that ends, WAL that only the archive has.
+ *
+ * A page is left out if WAL brings it (an image, or a page made anew), or if redo has
+ * changed it not long before.
+ *
+ * Pages go in batches.  The first is small, because redo begins at once; each is twice
+ * the one before, up to a quarter of shared_buffers: the larger, the more neighbours.  A
+ * batch is asked for when redo has come to the one before, so at most two, half of
+ * shared_buffers, lie in the page cache for it, and the WAL of three.  If redo is faster,
+ * batches that it has passed are left out.
+ *
+ * Redo starts the worker (the startup function of our resource manager, interlock.c),
+ * in a crash recovery and on a standby; it ends with the WAL that is there.
+ * Meanwhile it takes one of max_worker_processes, which queries have not needed yet.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
+#include "access/xlogreader.h"
+#include "access/xlogrecovery.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
+#include "storage/bufmgr.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+
+#include "compat.h"
+#include "pagefile.h"
+#include "readahead.h"
+#include "smgr_atomic.h"
+#include "worker.h"
+
+#define FIRST_BATCH 64			/* pages */
+#define LARGEST_BATCH 65536
+#define LARGEST_WAL (64 * 1024 * 1024)	/* bytes of it that a batch looks through */
+#define LARGEST_RECENT (4 * LARGEST_BATCH)
+#define NEAR_PAGES 4			/* so far apart, pages are read with what is between them */
+#define LARGEST_REQUEST 16		/* pages; the kernel leaves out what is beyond read_ahead_kb, 128 unless set */
+#define WAIT_MS 5
+#define STILL_WAITS 2000		/* 10 s */
+
+/* WAL as a reader of it gets it: one segment open at a time. */
+typedef struct WalFiles
+{
+	TimeLineID	timeline;
+	XLogSegNo	segment;
+	int			fd;				/* -1 = none */
+} WalFiles;
+
+typedef struct Batch
+{
+	SaJournalKey *pages;
+	int			count;
+	int			size;			/* so many make it full; there is room for those of one more record */
+	XLogRecPtr	start;			/* of the first record in it */
+	XLogRecPtr	end;			/* of the last */
+} Batch;
+
+typedef struct Requests
+{
+	int64		pages;
+	int64		count;
+} Requests;
+
+/*
+ * Pages that redo came to not long ago, so that shared buffers should have them; as
+ * many as these, each at the place its hash gives it.
+ */
+static SaJournalKey *recent;
+static uint32 recent_size;
+
+/*
+ * Start the worker, where there is something to read ahead.  Startup process, when redo
+ * begins.
+ */
+void
+sa_readahead_start(void)
+{
+	if (!sa_recovery_readahead || !IsUnderPostmaster || saReadsPastPageCache())
+		return;
+	if (!sa_worker_launch("smgr_atomic readahead", "sa_readahead_main"))
+		ereport(LOG,
+				(errmsg("smgr_atomic: no process is free to read ahead of redo"),
+				 errdetail("Recovery may take longer."),
+				 errhint("Raise max_worker_processes.")));
+}
+
+/* Read a page of WAL; -1 if it is not there. */
+static int
+read_wal(XLogReaderState *reader, XLogRecPtr page, int wanted, XLogRecPtr record, char *buffer)
+{
+	WalFiles   *files = reader->private_data;
+	XLogSegNo	segment;
+
+	XLByteToSeg(page, segment, wal_segment_size);
+	if (files->fd >= 0 && segment != files->segment)
+	{
+		close(files->fd);
+		files->fd = -1;
+	}
+	if (files->fd < 0)
+	{
+		char		path[MAXPGPATH];
+
+		XLogFilePath(path, files->timeline, segment, wal_segment_size);
+		files->fd = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+		files->segment = segment;
+	}
+	if (files->fd < 0 ||
+		pg_pread(files->fd, buffer, XLOG_BLCKSZ, XLogSegmentOffset(page, wal_segment_size)) != XLOG_BLCKSZ)
+		return -1;
+	return XLOG_BLCKSZ;
+}
+
+static SaJournalKey
+key_of(const DecodedBkpBlock *block)
+{
+	SaRelFile	rel = saTagRelFile(block);
+
+	return (SaJournalKey)
+	{
+		.tablespace = saTablespace(rel),
+		.database = saDatabase(rel),
+		.relation = saRelNumber(rel),
+		.fork = block->forknum,
+		.block = block->blkno
+	};
+}
+
+/* Note that redo comes to this page; false if it did not long ago. */
+static bool
+is_new(const SaJournalKey *page)
+{
+	SaJournalKey *seen = &recent[hash_bytes((const unsigned char *) page, sizeof(*page)) % recent_size];
+
+	if (memcmp(seen, page, sizeof(*page)) == 0)
+		return false;
+	*seen = *page;
+	return true;
+}
+
+/* Add what redo of this record has to read: not what it makes anew, nor what the record brings. */
+static void
+add_pages(Batch *batch, XLogReaderState *record)
+{
+	for (int i = 0; i <= XLogRecMaxBlockId(record); i++)
+	{
+		DecodedBkpBlock *block = XLogRecGetBlock(record, i);
+		SaJournalKey page;
+
+		if (!block->in_use)
+			continue;
+		page = key_of(block);
+		if (is_new(&page) && !(block->flags & BKPBLOCK_WILL_INIT) && !(block->has_image && block->apply_image))
+			batch->pages[batch->count++] = page;
+	}
+}
+
+/* Fill the batch with the next pages of WAL, in the order of files; false if WAL has ended. */
+static bool
+fill(Batch *batch, XLogReaderState *reader)
+{
+	char	   *error;
+	bool		more = true;
+
+	batch->count = 0;
+	batch->start = reader->EndRecPtr;
+	while (more && batch->count < batch->size && reader->EndRecPtr - batch->start < LARGEST_WAL)
+	{
+		more = XLogReadRecord(reader, &error) != NULL && !ShutdownRequestPending;
+		if (more)
+			add_pages(batch, reader);
+	}
+	batch->end = reader->EndRecPtr;
+	qsort(batch->pages, batch->count, sizeof(SaJournalKey), sa_journal_compare_pages);
+	return more;
+}
+
+/* Have the kernel read a batch. */
+static void
+ask_for(const Batch *batch, Requests *requests)
+{
+	int			next;
+	int			fd = -1;
+
+	for (int first = 0; first < batch->count && !ShutdownRequestPending; first = next)
+	{
+		const SaJournalKey *page = &batch->pages[first];
+
+		if (first == 0 || !sa_page_file_is_same(page, page - 1))
+		{
+			char		path[MAXPGPATH];
+
+			if (fd >= 0)
+				close(fd);
+			sa_page_file_path(page, path);
+			fd = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+		}
+		for (next = first + 1; next < batch->count && sa_page_file_is_same(page, &batch->pages[next]); next++)
+		{
+			if (batch->pages[next].block - batch->pages[next - 1].block > NEAR_PAGES ||
+				batch->pages[next].block - page->block >= LARGEST_REQUEST)
+				break;
+		}
+		if (fd < 0)
+			continue;
+		(void) posix_fadvise(fd, (off_t) (page->block % RELSEG_SIZE) * BLCKSZ,
+							 (off_t) (batch->pages[next - 1].block - page->block + 1) * BLCKSZ, POSIX_FADV_WILLNEED);
+		requests->pages += next - first;
+		requests->count++;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * Wait until redo has come so far; false if there is no need to go on, or if redo stands
+ * still: it may have been told to wait (pg_wal_replay_pause()), for hours.
+ */
+static bool
+await_redo(XLogRecPtr lsn, uint32 wait_event)
+{
+	XLogRecPtr	seen = InvalidXLogRecPtr;
+	int			still = 0;
+
+	while (!ShutdownRequestPending && RecoveryInProgress() && still < STILL_WAITS)
+	{
+		XLogRecPtr	replayed = GetXLogReplayRecPtr(NULL);
+
+		if (replayed >= lsn)
+			return true;
+		still = replayed == seen ? still + 1 : 0;
+		seen = replayed;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS, wait_event);
+		ResetLatch(MyLatch);
+	}
+	return false;
+}
+
+static int
+largest_batch(void)
+{
+	return Max(FIRST_BATCH, Min(LARGEST_BATCH, NBuffers / 4));
+}
+
+/* Read WAL and ahead of redo, from where that is, until WAL ends. */
+static Requests
+read_ahead(XLogReaderState *reader, Batch *batch, uint32 wait_event)
+{
+	Requests	requests = {0};
+	XLogRecPtr	before = InvalidXLogRecPtr; /* start of the batch before */
+	bool		more;
+
+	do
+	{
+		more = fill(batch, reader);
+		if (!await_redo(before, wait_event))
+			break;
+		if (GetXLogReplayRecPtr(NULL) < batch->end)
+			ask_for(batch, &requests);
+		before = batch->start;
+		batch->size = Min(batch->size * 2, largest_batch());
+	} while (more);
+	return requests;
+}
+
+/* Entry point of the background worker. */
+void
+sa_readahead_main(Datum arg)
+{
+	WalFiles	files = {.fd = -1};
+	Batch		batch = {.size = FIRST_BATCH};
+	Requests	requests;
+	XLogReaderState *reader;
+	XLogRecPtr	start;
+
+	sa_worker_begin(SignalHandlerForShutdownRequest);
+	start = GetXLogReplayRecPtr(&files.timeline);
+	recent_size = Min(NBuffers, LARGEST_RECENT);
+	recent = palloc0(recent_size * sizeof(SaJournalKey));
+	batch.pages = palloc((largest_batch() + XLR_MAX_BLOCK_ID + 1) * sizeof(SaJournalKey));
+	reader = XLogReaderAllocate(wal_segment_size, NULL, XL_ROUTINE(.page_read = read_wal), &files);
+	if (reader == NULL || !RecoveryInProgress() || start == InvalidXLogRecPtr)
+		proc_exit(0);
+	start = saFindNextRecord(reader, start);
+	if (start == InvalidXLogRecPtr)
+		proc_exit(0);			/* no WAL, so redo will not get far either */
+	requests = read_ahead(reader, &batch, saWaitEvent("SmgrAtomicReadahead"));
+	if (requests.pages > 0)
+		ereport(LOG,
+				(errmsg("smgr_atomic: read ahead of redo: %lld pages in %lld requests, WAL from %X/%X to %X/%X",
+						(long long) requests.pages, (long long) requests.count,
+						LSN_FORMAT_ARGS(start), LSN_FORMAT_ARGS(reader->EndRecPtr))));
+	proc_exit(0);
+}
