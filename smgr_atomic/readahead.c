@@ -11,24 +11,31 @@
  * have to read, sorts them, and tells the kernel to read them (posix_fadvise), with
  * neighbours in one request.
  *
- * It advises and no more.  It takes no lock, touches no buffer and changes no file; what
- * it has read lies in the page cache, which direct writes invalidate as always.
- * Whatever is wrong, it ends or leaves the page out, and redo reads for itself: a
- * file that is not there (it may have been dropped, or redo makes it), WAL that ends,
- * a timeline that ends, WAL that only the archive has.
+ * It advises and no more: it touches no buffer and changes no file, and redo waits for
+ * nothing that it holds.  What it has read lies in the page cache, which direct
+ * writes invalidate as always.  Whatever is wrong, it ends or leaves the page out, and
+ * redo reads for itself: a file that is not there (it may have been dropped, or redo
+ * makes it), WAL that ends, a timeline that ends, WAL that only the archive has.
  *
  * A page is left out if WAL brings it (an image, or a page made anew), or if redo has
  * changed it not long before.
  *
  * Pages go in batches.  The first is small, because redo begins at once; each is twice
- * the one before, up to a quarter of shared_buffers: the larger, the more neighbours.  A
- * batch is asked for when redo has come to the one before, so at most two, half of
- * shared_buffers, lie in the page cache for it, and the WAL of three.  If redo is faster,
+ * the one before, up to a quarter of shared_buffers: the larger, the more neighbours; and
+ * it ends after 64 MB of WAL.  A batch is asked for when redo has come to the one
+ * before, so at most two, half of shared_buffers, lie in the page cache for it, with as
+ * many pages between them at worst (NEAR_PAGES), and the WAL of three.  If redo is faster,
  * batches that it has passed are left out.
  *
+ * Others need the device, too: redo itself, a standby's WAL and its queries.  So no
+ * more than two slices of requests are on their way at a time.
+ *
  * Redo starts the worker (the startup function of our resource manager, interlock.c),
- * in a crash recovery and on a standby; it ends with the WAL that is there.
- * Meanwhile it takes one of max_worker_processes, which queries have not needed yet.
+ * in a crash recovery and on a standby; it ends when it has come to the end of the WAL
+ * that is there, as a standby that has caught up has.  Until then it takes one of
+ * max_worker_processes, on a hot standby from parallel queries.  (It is not raised for that:
+ * a standby must have as many as its primary, so a newer library could not be installed
+ * there first.)
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +54,7 @@
 #include "storage/bufmgr.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/pmsignal.h"
 #include "utils/wait_event.h"
 
 #include "compat.h"
@@ -58,11 +66,12 @@
 #define FIRST_BATCH 64			/* pages */
 #define LARGEST_BATCH 65536
 #define LARGEST_WAL (64 * 1024 * 1024)	/* bytes of it that a batch looks through */
-#define LARGEST_RECENT (4 * LARGEST_BATCH)
-#define NEAR_PAGES 4			/* so far apart, pages are read with what is between them */
-#define LARGEST_REQUEST 16		/* pages; the kernel leaves out what is beyond read_ahead_kb, 128 unless set */
+#define NEAR_PAGES 2			/* so far apart, pages are read with what is between them */
+#define LARGEST_REQUEST 16		/* pages: redo waits for all of it if it needs one */
+#define SLICE 16				/* requests */
 #define WAIT_MS 5
-#define STILL_WAITS 2000		/* 10 s */
+#define WAIT_STILL_MS 1000
+#define STILL_WAITS 1000		/* 5 s */
 
 /* WAL as a reader of it gets it: one segment open at a time. */
 typedef struct WalFiles
@@ -81,6 +90,13 @@ typedef struct Batch
 	XLogRecPtr	end;			/* of the last */
 } Batch;
 
+/* A file whose pages are asked for. */
+typedef struct PageFile
+{
+	int			fd;				/* -1 = none */
+	off_t		awaited;		/* last page of a slice not known to have been read; -1 = none */
+} PageFile;
+
 typedef struct Requests
 {
 	int64		pages;
@@ -88,11 +104,12 @@ typedef struct Requests
 } Requests;
 
 /*
- * Pages that redo came to not long ago, so that shared buffers should have them; as
- * many as these, each at the place its hash gives it.
+ * Pages that redo came to not long ago, so that shared buffers should have most of them:
+ * one half of their hash, at the place that the other gives; NBuffers places.  Pages that
+ * share a place push each other out, then one is asked for without need.
  */
-static SaJournalKey *recent;
-static uint32 recent_size;
+static uint32 *recent;
+static uint32 wait_event;
 
 /*
  * Start the worker, where there is something to read ahead.  Startup process, when redo
@@ -156,11 +173,13 @@ key_of(const DecodedBkpBlock *block)
 static bool
 is_new(const SaJournalKey *page)
 {
-	SaJournalKey *seen = &recent[hash_bytes((const unsigned char *) page, sizeof(*page)) % recent_size];
+	uint64		hash = hash_bytes_extended((const unsigned char *) page, sizeof(*page), 0);
+	uint32	   *seen = &recent[(uint32) hash % (uint32) NBuffers];
+	uint32		mark = (uint32) (hash >> 32) | 1;	/* 0 = none */
 
-	if (memcmp(seen, page, sizeof(*page)) == 0)
+	if (*seen == mark)
 		return false;
-	*seen = *page;
+	*seen = mark;
 	return true;
 }
 
@@ -201,54 +220,108 @@ fill(Batch *batch, XLogReaderState *reader)
 	return more;
 }
 
+/* Is somebody still in need of this?  Ends the process if the postmaster is gone. */
+static bool
+is_wanted(const WalFiles *wal, XLogRecPtr end)
+{
+	TimeLineID	timeline;
+
+	if (!PostmasterIsAlive())
+		proc_exit(1);
+	return !ShutdownRequestPending && RecoveryInProgress() && GetXLogReplayRecPtr(&timeline) < end &&
+		timeline == wal->timeline;
+}
+
+/* Open the file of a page; it is left out if it is not there. */
+static void
+open_file(PageFile *file, const SaJournalKey *page)
+{
+	char		path[MAXPGPATH];
+
+	sa_page_file_path(page, path);
+	file->fd = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+	file->awaited = -1;
+}
+
+/* Wait until the slice before this one has been read, whose last page we know. */
+static void
+await_slice(PageFile *file, off_t last)
+{
+	char		byte;
+
+	if (file->awaited >= 0 && pg_pread(file->fd, &byte, 1, file->awaited) < 0)
+		ereport(DEBUG1, (errmsg_internal("could not read ahead of redo: %m")));	/* redo will say what is wrong */
+	file->awaited = last;
+}
+
+static void
+close_file(PageFile *file)
+{
+	if (file->fd < 0)
+		return;
+	await_slice(file, -1);
+	close(file->fd);
+	file->fd = -1;
+}
+
+/* The first page after "first" that another request has to bring. */
+static int
+end_of_request(const Batch *batch, int first)
+{
+	const SaJournalKey *pages = batch->pages;
+	int			next = first + 1;
+
+	while (next < batch->count && sa_page_file_is_same(&pages[first], &pages[next]) &&
+		   pages[next].block - pages[next - 1].block <= NEAR_PAGES &&
+		   pages[next].block - pages[first].block < LARGEST_REQUEST)
+		next++;
+	return next;
+}
+
 /* Have the kernel read a batch. */
 static void
-ask_for(const Batch *batch, Requests *requests)
+ask_for(const Batch *batch, const WalFiles *wal, Requests *requests)
 {
+	PageFile	file = {.fd = -1};
 	int			next;
-	int			fd = -1;
 
-	for (int first = 0; first < batch->count && !ShutdownRequestPending; first = next)
+	for (int first = 0; first < batch->count; first = next)
 	{
 		const SaJournalKey *page = &batch->pages[first];
+		off_t		offset = (off_t) (page->block % RELSEG_SIZE) * BLCKSZ;
+		off_t		last;
 
 		if (first == 0 || !sa_page_file_is_same(page, page - 1))
 		{
-			char		path[MAXPGPATH];
-
-			if (fd >= 0)
-				close(fd);
-			sa_page_file_path(page, path);
-			fd = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+			close_file(&file);
+			open_file(&file, page);
 		}
-		for (next = first + 1; next < batch->count && sa_page_file_is_same(page, &batch->pages[next]); next++)
-		{
-			if (batch->pages[next].block - batch->pages[next - 1].block > NEAR_PAGES ||
-				batch->pages[next].block - page->block >= LARGEST_REQUEST)
-				break;
-		}
-		if (fd < 0)
+		next = end_of_request(batch, first);
+		if (file.fd < 0)
 			continue;
-		(void) posix_fadvise(fd, (off_t) (page->block % RELSEG_SIZE) * BLCKSZ,
-							 (off_t) (batch->pages[next - 1].block - page->block + 1) * BLCKSZ, POSIX_FADV_WILLNEED);
+		last = offset + (off_t) (batch->pages[next - 1].block - page->block) * BLCKSZ;
+		(void) posix_fadvise(file.fd, offset, last - offset + BLCKSZ, POSIX_FADV_WILLNEED);
 		requests->pages += next - first;
-		requests->count++;
+		if (++requests->count % SLICE != 0)
+			continue;
+		await_slice(&file, last);
+		if (!is_wanted(wal, batch->end))
+			break;
 	}
-	if (fd >= 0)
-		close(fd);
+	close_file(&file);
 }
 
 /*
- * Wait until redo has come so far; false if there is no need to go on, or if redo stands
- * still: it may have been told to wait (pg_wal_replay_pause()), for hours.
+ * Wait until redo has come so far; false if there is no need to go on.  It may stand still
+ * for long, because it was told to wait (pg_wal_replay_pause()) or waits for queries.
  */
 static bool
-await_redo(XLogRecPtr lsn, uint32 wait_event)
+await_redo(const WalFiles *wal, XLogRecPtr lsn)
 {
 	XLogRecPtr	seen = InvalidXLogRecPtr;
 	int			still = 0;
 
-	while (!ShutdownRequestPending && RecoveryInProgress() && still < STILL_WAITS)
+	while (is_wanted(wal, PG_UINT64_MAX))
 	{
 		XLogRecPtr	replayed = GetXLogReplayRecPtr(NULL);
 
@@ -256,7 +329,8 @@ await_redo(XLogRecPtr lsn, uint32 wait_event)
 			return true;
 		still = replayed == seen ? still + 1 : 0;
 		seen = replayed;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS, wait_event);
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 still < STILL_WAITS ? WAIT_MS : WAIT_STILL_MS, wait_event);
 		ResetLatch(MyLatch);
 	}
 	return false;
@@ -270,7 +344,7 @@ largest_batch(void)
 
 /* Read WAL and ahead of redo, from where that is, until WAL ends. */
 static Requests
-read_ahead(XLogReaderState *reader, Batch *batch, uint32 wait_event)
+read_ahead(XLogReaderState *reader, Batch *batch, const WalFiles *wal)
 {
 	Requests	requests = {0};
 	XLogRecPtr	before = InvalidXLogRecPtr; /* start of the batch before */
@@ -279,10 +353,10 @@ read_ahead(XLogReaderState *reader, Batch *batch, uint32 wait_event)
 	do
 	{
 		more = fill(batch, reader);
-		if (!await_redo(before, wait_event))
+		if (!await_redo(wal, before))
 			break;
-		if (GetXLogReplayRecPtr(NULL) < batch->end)
-			ask_for(batch, &requests);
+		if (is_wanted(wal, batch->end))
+			ask_for(batch, wal, &requests);
 		before = batch->start;
 		batch->size = Min(batch->size * 2, largest_batch());
 	} while (more);
@@ -293,28 +367,28 @@ read_ahead(XLogReaderState *reader, Batch *batch, uint32 wait_event)
 void
 sa_readahead_main(Datum arg)
 {
-	WalFiles	files = {.fd = -1};
+	WalFiles	wal = {.fd = -1};
 	Batch		batch = {.size = FIRST_BATCH};
 	Requests	requests;
 	XLogReaderState *reader;
 	XLogRecPtr	start;
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
-	start = GetXLogReplayRecPtr(&files.timeline);
-	recent_size = Min(NBuffers, LARGEST_RECENT);
-	recent = palloc0(recent_size * sizeof(SaJournalKey));
+	wait_event = saWaitEvent("SmgrAtomicReadahead");
+	start = GetXLogReplayRecPtr(&wal.timeline);
+	recent = palloc_extended(NBuffers * sizeof(uint32), MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE);
 	batch.pages = palloc((largest_batch() + XLR_MAX_BLOCK_ID + 1) * sizeof(SaJournalKey));
-	reader = XLogReaderAllocate(wal_segment_size, NULL, XL_ROUTINE(.page_read = read_wal), &files);
+	reader = XLogReaderAllocate(wal_segment_size, NULL, XL_ROUTINE(.page_read = read_wal), &wal);
 	if (reader == NULL || !RecoveryInProgress() || start == InvalidXLogRecPtr)
 		proc_exit(0);
+	reader->system_identifier = GetSystemIdentifier();
 	start = saFindNextRecord(reader, start);
 	if (start == InvalidXLogRecPtr)
-		proc_exit(0);			/* no WAL, so redo will not get far either */
-	requests = read_ahead(reader, &batch, saWaitEvent("SmgrAtomicReadahead"));
-	if (requests.pages > 0)
-		ereport(LOG,
-				(errmsg("smgr_atomic: read ahead of redo: %lld pages in %lld requests, WAL from %X/%X to %X/%X",
-						(long long) requests.pages, (long long) requests.count,
-						LSN_FORMAT_ARGS(start), LSN_FORMAT_ARGS(reader->EndRecPtr))));
+		proc_exit(0);			/* no WAL is here beyond that */
+	requests = read_ahead(reader, &batch, &wal);
+	ereport(LOG,
+			(errmsg("smgr_atomic: read ahead of redo: %lld pages in %lld requests, WAL from %X/%X to %X/%X",
+					(long long) requests.pages, (long long) requests.count,
+					LSN_FORMAT_ARGS(start), LSN_FORMAT_ARGS(reader->EndRecPtr))));
 	proc_exit(0);
 }

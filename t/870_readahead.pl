@@ -59,14 +59,15 @@ sub cached
 	return $1 / 8192;
 }
 
-# What the reader says in this log: pages, requests.
+# What the reader says in this log: pages, requests; nothing if there was none.
 sub said
 {
 	my ($log) = @_;
-	return $log =~ /read ahead of redo: (\d+) pages in (\d+) requests/ ? ($1, $2) : (0, 0);
+	return $log =~ /read ahead of redo: (\d+) pages in (\d+) requests/ ? ($1, $2) : ();
 }
 
-# A crash, and the start after it.
+# A crash, and the start after it, with a disk on which redo takes long enough for the
+# reader to begin.
 my $t;
 
 sub recover
@@ -76,7 +77,9 @@ sub recover
 	$node->append_conf('postgresql.conf', $conf) if $conf;
 	forget_file($node, $t);
 	my $position = log_position($node);
+	throttle_volume('data', iops => 500);
 	$node->start;
+	throttle_volume('data');
 	my $log = log_since($node, $position);
 	like($log, qr/redo done/, '... redo was needed');
 	return said($log);
@@ -88,38 +91,40 @@ $t = sql(q{SELECT pg_relation_filepath('t')});
 # After a crash: pages that WAL changes, also of a table that is dropped later, and none that
 # WAL makes or has.
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
-sql('CREATE TABLE dropped AS SELECT * FROM t LIMIT 100; DROP TABLE dropped');
+create_table('dropped', 100);
+sql('UPDATE dropped SET n = 1; DROP TABLE dropped');
+create_table('made', 1000);
 my ($pages, $requests) = recover();
-cmp_ok($pages, '>=', 3500, 'after a crash: the pages that redo changes were read ahead, but for the first');
+cmp_ok($pages, '>=', 3000, 'after a crash: pages that redo changes were read ahead');
 cmp_ok($pages, '<', 4200, '... and hardly any else');
 cmp_ok($requests, '<', $pages / 10, '... neighbours in one request');
 is(sql('SELECT sum(n), count(*) FROM t'), '4000|4000', '... rows are as they were');
 
 sql('CHECKPOINT; UPDATE t SET n = n + 1 WHERE ctid IN
-	(SELECT format(\'(%s,%s)\', p, i)::tid FROM generate_series(0, 3999, 50) p, generate_series(1, 3) i)');
+	(SELECT format(\'(%s,%s)\', p, i)::tid FROM generate_series(0, 3999, 5) p, generate_series(1, 3) i)');
 ($pages, $requests) = recover();
-cmp_ok($pages, '>=', 40, 'every 50th page');
-cmp_ok($pages, '<', 150, '... these alone');
-is(sql('SELECT sum(n), count(*) FROM t'), '4080|4000', '... rows are as they were');
+cmp_ok($pages, '>=', 400, 'every fifth page');
+cmp_ok($pages, '<', 900, '... these alone');
+is(sql('SELECT sum(n), count(*) FROM t'), '4800|4000', '... rows are as they were');
 
 # Turned off, then with images, which bring the pages.
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
 ($pages) = recover("smgr_atomic.recovery_readahead = off\n");
-is($pages, 0, 'turned off: nothing is read ahead');
+is($pages, undef, 'turned off: no reader');
 $node->append_conf('postgresql.conf', "smgr_atomic.recovery_readahead = on\nsmgr_atomic.mode = off\n");
 $node->restart;
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
 ($pages) = recover("smgr_atomic.mode = doublewrite\n");
 cmp_ok($pages, '<', 100, 'with full-page images hardly anything is read ahead');
-is(sql('SELECT sum(n), count(*) FROM t'), '12080|4000', '... rows are as they were');
+is(sql('SELECT sum(n), count(*) FROM t'), '12800|4000', '... rows are as they were');
 reach($node, 'active', 'doublewrite again');
 
 # No process for it
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
 ($pages) = recover("max_worker_processes = 0\nmax_logical_replication_workers = 0\n");
-is(sql('SELECT sum(n) FROM t'), '16080', 'max_worker_processes = 0: recovers');
+is(sql('SELECT sum(n) FROM t'), '16800', 'max_worker_processes = 0: recovers');
 like(slurp_file($node->logfile), qr/no process is free to read ahead of redo/, '... and says that no process was free');
-is($pages, 0, '... for reading ahead');
+is($pages, undef, '... for reading ahead');
 $node->append_conf('postgresql.conf', "max_worker_processes = 8\n");
 $node->restart;
 
@@ -130,8 +135,8 @@ my $small = sql(q{SELECT pg_relation_filepath('small')});
 $node->backup('base');
 my $standby = node_from('standby', $ext4, $node, 'base', has_streaming => 1);
 $standby->start;
-$node->wait_for_catchup($standby);
 sql('CHECKPOINT');
+$node->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'CHECKPOINT');
 $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = 1h\n");
 $standby->reload;
@@ -162,17 +167,19 @@ isnt(reader(), undef, '... by the reader');
 sleep 2;
 my $ahead = cached($standby, $t);
 cmp_ok($ahead, '>', 0, '... also of the table behind');
-cmp_ok($ahead, '<', 300, '... but not far ahead');
-wait_until('as redo stands still, the reader ends', sub { !reader() });
+cmp_ok($ahead, '<', 400, '... but not far ahead');
+sleep 8;
+isnt(reader(), undef, '... the reader waits with redo');
+kill 'TERM', reader();
+wait_until('told to stop, the reader ends', sub { !reader() });
 
 restart_standby('on');
 wait_until('pages are cached again', sub { cached($standby, $small) == 60 });
-my $before = time;
 $standby->stop;
-cmp_ok(time - $before, '<', 8, 'a stop while it waits is not held up');
 $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = 0\n");
 $standby->start;
 $node->wait_for_catchup($standby);
+wait_until('WAL ends, the reader ends', sub { !reader() });
 is($standby->safe_psql('postgres', 'SELECT sum(n) FROM t'), sql('SELECT sum(n) FROM t'), 'redo goes on: rows as on the primary');
 $standby->stop;
 $node->stop;

@@ -16,8 +16,7 @@ WHY = {
     'drained_bytes_per_transaction': 'the page cache merges several writes of one page before they '
                                      'reach the disk; what is written at once reaches it each time',
     'ready_s': 'see redo', 'redo_us': 'see redo',
-    'redo_s': 'redo reads pages from disk that full-page images would have brought '
-              '(smgr_atomic.recovery_readahead reads ahead)',
+    'redo_s': 'redo reads pages from disk that full-page images would have brought',
     **dict.fromkeys(('tps_beside', 'cpu_beside'), 'what the library adds to each read and write of a page'),
     **dict.fromkeys(('accept_us', 'accept_beside', 'accept_cpu_beside'),
                     'the page is copied into a slot, looked up and locked, and a writer may be woken'),
