@@ -124,7 +124,7 @@ SECONDS = 600
 pool-stress: setup
 	$(MAKE) all
 	$(MAKE) install
-	POOL_STRESS_SECONDS=$(SECONDS) $(if $(SEED),POOL_STRESS_SEED=$(SEED)) t/run t/400_pool_stress.pl
+	TEST_SECONDS=$$(($(SECONDS) + 1200)) POOL_STRESS_SECONDS=$(SECONDS) $(if $(SEED),POOL_STRESS_SEED=$(SEED)) t/run t/400_pool_stress.pl
 
 lab-kernel: setup
 	contrib-bench/lab/kernel/build

@@ -112,6 +112,19 @@ sub writers_do
 	return;
 }
 
+# Not in the middle of a batch: who makes its pages void has to wait for that.
+sub writers_stop
+{
+	for (1 .. 1000)
+	{
+		writers_do('STOP');
+		return if sql('SELECT in_flight FROM smgr_atomic_pool') == 0;
+		writers_do('CONT');
+		Time::HiRes::usleep(10_000);
+	}
+	die 'the writers are never at rest';
+}
+
 sub pages_in_pool { return sql('SELECT used FROM smgr_atomic_pool') }
 
 # Begin to create a database; on return it is about to extend b, with pages of a
@@ -126,7 +139,7 @@ sub begin_create
 		'<', \undef, '>', '/dev/null', '2>', \my $error);
 
 	$held->();
-	writers_do('STOP');
+	writers_stop();
 	hold($node, "pwrite:$oid/$file{b}")->();
 	return ($create, \$error);
 }

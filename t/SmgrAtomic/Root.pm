@@ -310,6 +310,8 @@ sub serve_until_end
 	{
 		$SIG{$signal} = sub { $stop_signal = $signal; kill TERM => $child; };
 	}
+	local $SIG{ALRM} = sub { end_test($child) };
+	alarm($ENV{TEST_SECONDS} // 0);
 	local $SIG{PIPE} = 'IGNORE';
 	while (defined(my $line = read_line($socket)))
 	{
@@ -318,12 +320,25 @@ sub serve_until_end
 		print $socket encode_json($answer) . "\n";
 	}
 	1 until waitpid($child, 0) == $child || !$!{EINTR};
+	alarm 0;
 	my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
 
 	$SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
 	my $clean = eval { clean_up($status); 1 };
 	warn $@ unless $clean;
 	return $status || ($clean ? 0 : 1);
+}
+
+# A test that hangs: it is told to stop, and killed if it does not.
+sub end_test
+{
+	my ($child) = @_;
+
+	warn "$0: takes longer than $ENV{TEST_SECONDS} s (TEST_SECONDS), and is stopped\n";
+	kill $stop_signal ? 'KILL' : 'TERM', $child;
+	$stop_signal = 'TERM';
+	alarm 60;
+	return;
 }
 
 # One line, or undef at the end; a signal does not end it, the child's end does.
