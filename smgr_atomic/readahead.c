@@ -21,14 +21,15 @@
  * changed it not long before.
  *
  * Pages go in batches.  The first is small, because redo begins at once; each is twice
- * the one before, up to a quarter of shared_buffers: the larger, the more neighbours; and
- * it ends after 64 MB of WAL.  A batch is asked for when redo has come to the one
+ * the one before, up to a quarter of shared_buffers, or 512 MB: the larger, the more
+ * neighbours; and it ends after 64 MB of WAL.  A batch is asked for when redo has come to the one
  * before, so at most two, half of shared_buffers, lie in the page cache for it, with as
  * many pages between them at worst (NEAR_PAGES), and the WAL of three.  If redo is faster,
  * batches that it has passed are left out.
  *
- * Others need the device, too: redo itself, a standby's WAL and its queries.  So no
- * more than two slices of requests are on their way at a time.
+ * Others need the device, too: redo itself, a standby's WAL and its queries.  So before
+ * a slice of requests the last page of the slice before the last one is waited for: about
+ * two slices are on their way at a time.
  *
  * Redo starts the worker (the startup function of our resource manager, interlock.c),
  * in a crash recovery and on a standby; it ends when it has come to the end of the WAL
@@ -44,6 +45,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "access/rmgr.h"
 #include "access/xlog.h"
 #include "access/xlog_internal.h"
 #include "access/xlogreader.h"
@@ -69,6 +71,7 @@
 #define NEAR_PAGES 2			/* so far apart, pages are read with what is between them */
 #define LARGEST_REQUEST 16		/* pages: redo waits for all of it if it needs one */
 #define SLICE 16				/* requests */
+#define BUCKET 4
 #define WAIT_MS 5
 #define WAIT_STILL_MS 1000
 #define STILL_WAITS 1000		/* 5 s */
@@ -105,8 +108,9 @@ typedef struct Requests
 
 /*
  * Pages that redo came to not long ago, so that shared buffers should have most of them:
- * one half of their hash, at the place that the other gives; NBuffers places.  Pages that
- * share a place push each other out, then one is asked for without need.
+ * one half of their hash, in the bucket that the other half gives, the newest first; as
+ * many as there are buffers.  What is pushed out of its bucket too early is asked for
+ * without need.
  */
 static uint32 *recent;
 static uint32 wait_event;
@@ -174,12 +178,16 @@ static bool
 is_new(const SaJournalKey *page)
 {
 	uint64		hash = hash_bytes_extended((const unsigned char *) page, sizeof(*page), 0);
-	uint32	   *seen = &recent[(uint32) hash % (uint32) NBuffers];
+	uint32	   *bucket = &recent[(uint32) hash % (uint32) (NBuffers / BUCKET) * BUCKET];
 	uint32		mark = (uint32) (hash >> 32) | 1;	/* 0 = none */
 
-	if (*seen == mark)
-		return false;
-	*seen = mark;
+	for (int i = 0; i < BUCKET; i++)
+	{
+		if (bucket[i] == mark)
+			return false;
+	}
+	memmove(bucket + 1, bucket, (BUCKET - 1) * sizeof(uint32));
+	bucket[0] = mark;
 	return true;
 }
 
@@ -192,8 +200,8 @@ add_pages(Batch *batch, XLogReaderState *record)
 		DecodedBkpBlock *block = XLogRecGetBlock(record, i);
 		SaJournalKey page;
 
-		if (!block->in_use)
-			continue;
+		if (!block->in_use || (XLogRecGetRmid(record) == RM_XLOG_ID && !block->has_image))
+			continue;			/* a hint (XLOG_FPI_FOR_HINT) without its image: redo does nothing */
 		page = key_of(block);
 		if (is_new(&page) && !(block->flags & BKPBLOCK_WILL_INIT) && !(block->has_image && block->apply_image))
 			batch->pages[batch->count++] = page;

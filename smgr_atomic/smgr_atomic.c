@@ -157,7 +157,7 @@ define_settings(void)
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.recovery_readahead",
 							 "Has pages read ahead of recovery, in the order in which they lie in their files.",
-							 "They lie in the page cache, as many as half of shared_buffers, with some between them.",
+							 "As many as half of shared_buffers lie in the page cache ahead of it, with some between them.",
 							 &sa_recovery_readahead, true,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("smgr_atomic.on_unsafe_tablespace",

@@ -112,20 +112,20 @@ sub writers_do
 	return;
 }
 
+sub pages_in_pool { return sql('SELECT used FROM smgr_atomic_pool') }
+
 # Not in the middle of a batch: who makes its pages void has to wait for that.
 sub writers_stop
 {
-	for (1 .. 1000)
+	for (1 .. 100)
 	{
+		wait_until('the writers to be at rest', sub { pages_in_pool() == 0 });
 		writers_do('STOP');
-		return if sql('SELECT in_flight FROM smgr_atomic_pool') == 0;
+		return if pages_in_pool() == 0;
 		writers_do('CONT');
-		Time::HiRes::usleep(10_000);
 	}
 	die 'the writers are never at rest';
 }
-
-sub pages_in_pool { return sql('SELECT used FROM smgr_atomic_pool') }
 
 # Begin to create a database; on return it is about to extend b, with pages of a
 # in the pool and a writer that stands still.

@@ -17,9 +17,9 @@ need_volumes('ext4');
 
 # The server itself reads nothing ahead here: what is in the page cache is our doing.
 my $ext4 = create_volume('data', fs => 'ext4', size => '4G');
-my $node = new_node('node', volume => $ext4, streaming => 1,
+my $node = new_node('node', volume => $ext4, streaming => 1, checksums => 1,
 	conf => "shared_buffers = 64MB\nautovacuum = off\ncheckpoint_timeout = 1h\nwal_keep_size = 512MB\n"
-	  . "recovery_prefetch = off\nsmgr_atomic.mode = doublewrite\n");
+	  . "recovery_prefetch = off\nsmgr_atomic.mode = doublewrite\nsmgr_atomic.journal_size = 8MB\n");
 $node->start;
 reach($node, 'active', 'doublewrite');
 
@@ -77,8 +77,9 @@ sub recover
 	$node->append_conf('postgresql.conf', $conf) if $conf;
 	forget_file($node, $t);
 	my $position = log_position($node);
-	throttle_volume('data', iops => 500);
+	throttle_volume('data', bandwidth => 20);
 	$node->start;
+	wait_until('the reader to end', sub { !worker_pid($node, 'smgr_atomic readahead') });
 	throttle_volume('data');
 	my $log = log_since($node, $position);
 	like($log, qr/redo done/, '... redo was needed');
@@ -95,7 +96,7 @@ create_table('dropped', 100);
 sql('UPDATE dropped SET n = 1; DROP TABLE dropped');
 create_table('made', 1000);
 my ($pages, $requests) = recover();
-cmp_ok($pages, '>=', 3000, 'after a crash: pages that redo changes were read ahead');
+cmp_ok($pages, '>=', 2000, 'after a crash: pages that redo changes were read ahead');
 cmp_ok($pages, '<', 4200, '... and hardly any else');
 cmp_ok($requests, '<', $pages / 10, '... neighbours in one request');
 is(sql('SELECT sum(n), count(*) FROM t'), '4000|4000', '... rows are as they were');
@@ -107,6 +108,13 @@ cmp_ok($pages, '>=', 400, 'every fifth page');
 cmp_ok($pages, '<', 900, '... these alone');
 is(sql('SELECT sum(n), count(*) FROM t'), '4800|4000', '... rows are as they were');
 
+# Hints are logged, but redo does nothing with them.
+sql('CREATE TABLE hints AS SELECT g FROM generate_series(1, 200000) g; CHECKPOINT');
+sql($_) for ('UPDATE t SET n = n', 'SELECT count(*) FROM hints');
+($pages) = recover();
+cmp_ok($pages, '>=', 2000, 'pages with hints');
+cmp_ok($pages, '<', 4200, '... are not read ahead');
+
 # Turned off, then with images, which bring the pages.
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
 ($pages) = recover("smgr_atomic.recovery_readahead = off\n");
@@ -115,7 +123,7 @@ $node->append_conf('postgresql.conf', "smgr_atomic.recovery_readahead = on\nsmgr
 $node->restart;
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
 ($pages) = recover("smgr_atomic.mode = doublewrite\n");
-cmp_ok($pages, '<', 100, 'with full-page images hardly anything is read ahead');
+ok(defined $pages && $pages < 100, 'with full-page images hardly anything is read ahead');
 is(sql('SELECT sum(n), count(*) FROM t'), '12800|4000', '... rows are as they were');
 reach($node, 'active', 'doublewrite again');
 
@@ -139,7 +147,7 @@ sql('CHECKPOINT');
 $node->wait_for_catchup($standby);
 $standby->safe_psql('postgres', 'CHECKPOINT');
 $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = 1h\n");
-$standby->reload;
+$standby->restart;
 sql($_) for ('CREATE TABLE first (n int)', 'UPDATE small SET n = n + 1', 'UPDATE t SET n = n + 1');
 my $end = sql('SELECT pg_current_wal_flush_lsn()');
 ok($standby->poll_query_until('postgres', "SELECT pg_last_wal_receive_lsn() >= '$end'"), 'a standby has WAL and waits with it');
@@ -169,17 +177,20 @@ my $ahead = cached($standby, $t);
 cmp_ok($ahead, '>', 0, '... also of the table behind');
 cmp_ok($ahead, '<', 400, '... but not far ahead');
 sleep 8;
-isnt(reader(), undef, '... the reader waits with redo');
-kill 'TERM', reader();
+my $pid = reader();
+isnt($pid, undef, '... the reader waits with redo');
+kill 'TERM', $pid if $pid;
 wait_until('told to stop, the reader ends', sub { !reader() });
 
 restart_standby('on');
 wait_until('pages are cached again', sub { cached($standby, $small) == 60 });
 $standby->stop;
 $standby->append_conf('postgresql.conf', "recovery_min_apply_delay = 0\n");
+my $position = log_position($standby);
 $standby->start;
 $node->wait_for_catchup($standby);
 wait_until('WAL ends, the reader ends', sub { !reader() });
+ok(said(log_since($standby, $position)), '... and says so');
 is($standby->safe_psql('postgres', 'SELECT sum(n) FROM t'), sql('SELECT sum(n) FROM t'), 'redo goes on: rows as on the primary');
 $standby->stop;
 $node->stop;
