@@ -8,8 +8,8 @@
  * order of WAL, a few requests at a time (maintenance_io_concurrency), and the process
  * that replays makes them.  WAL without images is short, so one can look far ahead in
  * it: this worker reads it from where redo starts, gathers the pages that redo will
- * have to read, sorts them, and tells the kernel to read them (posix_fadvise), with
- * neighbours in one request.
+ * have to read, and tells the kernel to read them (posix_fadvise), each with its
+ * neighbours among them in one request.
  *
  * It advises and no more: it touches no buffer and changes no file, and redo waits for
  * nothing that it holds.  What it has read lies in the page cache, which direct
@@ -20,12 +20,12 @@
  * A page is left out if WAL brings it (an image, or a page made anew), or if redo has
  * changed it not long before.
  *
- * Pages go in batches.  The first is small, because redo begins at once; each is twice
- * the one before, up to a quarter of shared_buffers, or 512 MB: the larger, the more
- * neighbours; and it ends after 64 MB of WAL.  A batch is asked for when redo has come to the one
- * before, so at most two, half of shared_buffers, lie in the page cache for it, with as
- * many pages between them at worst (NEAR_PAGES), and the WAL of three.  If redo is faster,
- * batches that it has passed are left out.
+ * Pages go in batches.  The first is small, because redo begins at once, the others have
+ * a quarter of shared_buffers, or 512 MB: the more, the more neighbours.  A batch ends after
+ * 64 MB of WAL, too.  Its pages are asked for in the order of WAL, so what redo
+ * needs first comes first, when redo has come to the batch before: at most two batches,
+ * half of shared_buffers, lie in the page cache ahead of it, with as many pages between
+ * them at worst (neighbours()), and the WAL of three.  What redo has passed is left out.
  *
  * Others need the device, too: redo itself, a standby's WAL and its queries.  So before
  * a slice of requests the last page of the slice before the last one is waited for: about
@@ -65,13 +65,13 @@
 #include "smgr_atomic.h"
 #include "worker.h"
 
-#define FIRST_BATCH 64			/* pages */
+#define FIRST_BATCH 1024			/* pages */
 #define LARGEST_BATCH 65536
 #define LARGEST_WAL (64 * 1024 * 1024)	/* bytes of it that a batch looks through */
-#define NEAR_PAGES 2			/* so far apart, pages are read with what is between them */
-#define LARGEST_REQUEST 16		/* pages: redo waits for all of it if it needs one */
+#define LARGEST_REQUEST 16		/* pages, and aligned: redo waits for all of it if it needs one */
 #define SLICE 16				/* requests */
 #define BUCKET 4
+#define OPEN_FILES 64
 #define WAIT_MS 5
 #define WAIT_STILL_MS 1000
 #define STILL_WAITS 1000		/* 5 s */
@@ -84,20 +84,30 @@ typedef struct WalFiles
 	int			fd;				/* -1 = none */
 } WalFiles;
 
+/* A page to be read. */
+typedef struct Wanted
+{
+	SaJournalKey page;
+	int			nth;			/* in the order of WAL */
+	bool		asked;			/* or it is too late */
+	XLogRecPtr	lsn;			/* of the first record that needs it */
+} Wanted;
+
 typedef struct Batch
 {
-	SaJournalKey *pages;
+	Wanted	   *pages;			/* in the order of files, once the batch is full */
+	int		   *order;			/* the nth page of WAL is pages[order[nth]] */
 	int			count;
 	int			size;			/* so many make it full; there is room for those of one more record */
 	XLogRecPtr	start;			/* of the first record in it */
 	XLogRecPtr	end;			/* of the last */
 } Batch;
 
-/* A file whose pages are asked for. */
 typedef struct PageFile
 {
-	int			fd;				/* -1 = none */
-	off_t		awaited;		/* last page of a slice not known to have been read; -1 = none */
+	SaJournalKey of;			/* some page in it */
+	int			fd;				/* -1 = it is not there */
+	bool		used;
 } PageFile;
 
 typedef struct Requests
@@ -114,6 +124,9 @@ typedef struct Requests
  */
 static uint32 *recent;
 static uint32 wait_event;
+
+/* Files of pages, each at the place that its hash gives. */
+static PageFile open_files[OPEN_FILES];
 
 /*
  * Start the worker, where there is something to read ahead.  Startup process, when redo
@@ -203,12 +216,20 @@ add_pages(Batch *batch, XLogReaderState *record)
 		if (!block->in_use || (XLogRecGetRmid(record) == RM_XLOG_ID && !block->has_image))
 			continue;			/* a hint (XLOG_FPI_FOR_HINT) without its image: redo does nothing */
 		page = key_of(block);
-		if (is_new(&page) && !(block->flags & BKPBLOCK_WILL_INIT) && !(block->has_image && block->apply_image))
-			batch->pages[batch->count++] = page;
+		if (!is_new(&page) || (block->flags & BKPBLOCK_WILL_INIT) || (block->has_image && block->apply_image))
+			continue;
+		batch->pages[batch->count] = (Wanted) {.page = page, .nth = batch->count, .lsn = record->ReadRecPtr};
+		batch->count++;
 	}
 }
 
-/* Fill the batch with the next pages of WAL, in the order of files; false if WAL has ended. */
+static int
+compare_wanted(const void *a, const void *b)
+{
+	return sa_journal_compare_pages(&((const Wanted *) a)->page, &((const Wanted *) b)->page);
+}
+
+/* Fill the batch with the next pages of WAL; false if WAL has ended. */
 static bool
 fill(Batch *batch, XLogReaderState *reader)
 {
@@ -224,7 +245,9 @@ fill(Batch *batch, XLogReaderState *reader)
 			add_pages(batch, reader);
 	}
 	batch->end = reader->EndRecPtr;
-	qsort(batch->pages, batch->count, sizeof(SaJournalKey), sa_journal_compare_pages);
+	qsort(batch->pages, batch->count, sizeof(Wanted), compare_wanted);
+	for (int i = 0; i < batch->count; i++)
+		batch->order[batch->pages[i].nth] = i;
 	return more;
 }
 
@@ -240,83 +263,127 @@ is_wanted(const WalFiles *wal, XLogRecPtr end)
 		timeline == wal->timeline;
 }
 
-/* Open the file of a page; it is left out if it is not there. */
-static void
-open_file(PageFile *file, const SaJournalKey *page)
+/* The file of a page, open; -1 if it is not there. */
+static int
+file_of(const SaJournalKey *page)
 {
+	SaJournalKey segment = *page;
+	PageFile   *file;
 	char		path[MAXPGPATH];
 
+	segment.block /= RELSEG_SIZE;
+	file = &open_files[hash_bytes((const unsigned char *) &segment, sizeof(segment)) % OPEN_FILES];
+	if (file->used && sa_page_file_is_same(&file->of, page))
+		return file->fd;
+	if (file->used && file->fd >= 0)
+		close(file->fd);
 	sa_page_file_path(page, path);
-	file->fd = BasicOpenFile(path, O_RDONLY | PG_BINARY);
-	file->awaited = -1;
+	*file = (PageFile) {.of = *page, .fd = BasicOpenFile(path, O_RDONLY | PG_BINARY), .used = true};
+	return file->fd;
 }
 
-/* Wait until the slice before this one has been read, whose last page we know. */
+/* Redo may remove them. */
 static void
-await_slice(PageFile *file, off_t last)
+close_files(void)
+{
+	for (int i = 0; i < OPEN_FILES; i++)
+	{
+		if (open_files[i].used && open_files[i].fd >= 0)
+			close(open_files[i].fd);
+		open_files[i].used = false;
+	}
+}
+
+static off_t
+offset_of(const SaJournalKey *page)
+{
+	return (off_t) (page->block % RELSEG_SIZE) * BLCKSZ;
+}
+
+/* Can both be in one request? */
+static bool
+is_near(const Wanted *a, const Wanted *b)
+{
+	return sa_page_file_is_same(&a->page, &b->page) && a->page.block / LARGEST_REQUEST == b->page.block / LARGEST_REQUEST;
+}
+
+/*
+ * The pages, from "first" to "last" in the order of files, that are read with this one:
+ * with what is between them, if that is no more than they are.
+ */
+static void
+neighbours(const Batch *batch, int which, int *first, int *last)
+{
+	const Wanted *pages = batch->pages;
+	int			from = which,
+				to = which;
+
+	*first = *last = which;
+	while (from > 0 && is_near(&pages[from - 1], &pages[which]))
+		from--;
+	while (to < batch->count - 1 && is_near(&pages[to + 1], &pages[which]))
+		to++;
+	while (from < which && pages[which].page.block - pages[from].page.block + 1 > 2 * (which - from + 1))
+		from++;
+	*first = from;
+	while (to > which && pages[to].page.block - pages[from].page.block + 1 > 2 * (to - from + 1))
+		to--;
+	*last = to;
+}
+
+/* Have the kernel read a page and its neighbours.  Returns the number of pages. */
+static int
+ask_for_page(Batch *batch, int which)
+{
+	int			first,
+				last;
+	int			fd = file_of(&batch->pages[which].page);
+	off_t		offset;
+
+	neighbours(batch, which, &first, &last);
+	for (int i = first; i <= last; i++)
+		batch->pages[i].asked = true;
+	if (fd < 0)
+		return 0;
+	offset = offset_of(&batch->pages[first].page);
+	(void) posix_fadvise(fd, offset, offset_of(&batch->pages[last].page) - offset + BLCKSZ, POSIX_FADV_WILLNEED);
+	return last - first + 1;
+}
+
+/* Wait until this page has been read. */
+static void
+await_page(const SaJournalKey *page)
 {
 	char		byte;
 
-	if (file->awaited >= 0 && pg_pread(file->fd, &byte, 1, file->awaited) < 0)
+	if (pg_pread(file_of(page), &byte, 1, offset_of(page)) < 0)
 		ereport(DEBUG1, (errmsg_internal("could not read ahead of redo: %m")));	/* redo will say what is wrong */
-	file->awaited = last;
-}
-
-static void
-close_file(PageFile *file)
-{
-	if (file->fd < 0)
-		return;
-	await_slice(file, -1);
-	close(file->fd);
-	file->fd = -1;
-}
-
-/* The first page after "first" that another request has to bring. */
-static int
-end_of_request(const Batch *batch, int first)
-{
-	const SaJournalKey *pages = batch->pages;
-	int			next = first + 1;
-
-	while (next < batch->count && sa_page_file_is_same(&pages[first], &pages[next]) &&
-		   pages[next].block - pages[next - 1].block <= NEAR_PAGES &&
-		   pages[next].block - pages[first].block < LARGEST_REQUEST)
-		next++;
-	return next;
 }
 
 /* Have the kernel read a batch. */
 static void
-ask_for(const Batch *batch, const WalFiles *wal, Requests *requests)
+ask_for(Batch *batch, const WalFiles *wal, Requests *requests)
 {
-	PageFile	file = {.fd = -1};
-	int			next;
+	const Wanted *before = NULL;	/* end of the slice before */
 
-	for (int first = 0; first < batch->count; first = next)
+	for (int nth = 0; nth < batch->count; nth++)
 	{
-		const SaJournalKey *page = &batch->pages[first];
-		off_t		offset = (off_t) (page->block % RELSEG_SIZE) * BLCKSZ;
-		off_t		last;
+		Wanted	   *wanted = &batch->pages[batch->order[nth]];
+		int			pages;
 
-		if (first == 0 || !sa_page_file_is_same(page, page - 1))
-		{
-			close_file(&file);
-			open_file(&file, page);
-		}
-		next = end_of_request(batch, first);
-		if (file.fd < 0)
+		if (wanted->asked || wanted->lsn < GetXLogReplayRecPtr(NULL))
 			continue;
-		last = offset + (off_t) (batch->pages[next - 1].block - page->block) * BLCKSZ;
-		(void) posix_fadvise(file.fd, offset, last - offset + BLCKSZ, POSIX_FADV_WILLNEED);
-		requests->pages += next - first;
-		if (++requests->count % SLICE != 0)
+		pages = ask_for_page(batch, batch->order[nth]);
+		requests->pages += pages;
+		if (pages == 0 || ++requests->count % SLICE != 0)
 			continue;
-		await_slice(&file, last);
+		if (before)
+			await_page(&before->page);
+		before = wanted;
 		if (!is_wanted(wal, batch->end))
 			break;
 	}
-	close_file(&file);
+	close_files();
 }
 
 /*
@@ -347,7 +414,7 @@ await_redo(const WalFiles *wal, XLogRecPtr lsn)
 static int
 largest_batch(void)
 {
-	return Max(FIRST_BATCH, Min(LARGEST_BATCH, NBuffers / 4));
+	return Max(1, Min(LARGEST_BATCH, NBuffers / 4));
 }
 
 /* Read WAL and ahead of redo, from where that is, until WAL ends. */
@@ -366,7 +433,7 @@ read_ahead(XLogReaderState *reader, Batch *batch, const WalFiles *wal)
 		if (is_wanted(wal, batch->end))
 			ask_for(batch, wal, &requests);
 		before = batch->start;
-		batch->size = Min(batch->size * 2, largest_batch());
+		batch->size = largest_batch();
 	} while (more);
 	return requests;
 }
@@ -376,7 +443,7 @@ void
 sa_readahead_main(Datum arg)
 {
 	WalFiles	wal = {.fd = -1};
-	Batch		batch = {.size = FIRST_BATCH};
+	Batch		batch = {0};
 	Requests	requests;
 	XLogReaderState *reader;
 	XLogRecPtr	start;
@@ -385,7 +452,9 @@ sa_readahead_main(Datum arg)
 	wait_event = saWaitEvent("SmgrAtomicReadahead");
 	start = GetXLogReplayRecPtr(&wal.timeline);
 	recent = palloc_extended(NBuffers * sizeof(uint32), MCXT_ALLOC_ZERO | MCXT_ALLOC_HUGE);
-	batch.pages = palloc((largest_batch() + XLR_MAX_BLOCK_ID + 1) * sizeof(SaJournalKey));
+	batch.size = Min(FIRST_BATCH, largest_batch());
+	batch.pages = palloc((largest_batch() + XLR_MAX_BLOCK_ID + 1) * sizeof(Wanted));
+	batch.order = palloc((largest_batch() + XLR_MAX_BLOCK_ID + 1) * sizeof(int));
 	reader = XLogReaderAllocate(wal_segment_size, NULL, XL_ROUTINE(.page_read = read_wal), &wal);
 	if (reader == NULL || !RecoveryInProgress() || start == InvalidXLogRecPtr)
 		proc_exit(0);

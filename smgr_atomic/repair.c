@@ -87,8 +87,8 @@
 
 /* ---- blocks of the journal ---- */
 
-#define READ_AHEAD (1024 * 1024)
-#define KEEP_MAX (256 * READ_AHEAD)
+#define READ_AHEAD (8 * 1024 * 1024)
+#define KEEP_MAX (32 * READ_AHEAD)
 
 /*
  * A scan looks at the whole journal: so many blocks at once spare it the device's
