@@ -18,7 +18,9 @@
  * makes it), WAL that ends, a timeline that ends, WAL that only the archive has.
  *
  * A page is left out if WAL brings it (an image, or a page made anew), or if redo has
- * changed it not long before.
+ * changed it not long before.  Where WAL brings nearly all pages (images are on, or
+ * a table was loaded), three quarters of it are not looked at, as that takes time of a
+ * processor.
  *
  * Pages go in batches.  The first is small, because redo begins at once, the others have
  * a quarter of shared_buffers, or 512 MB: the more, the more neighbours.  A batch ends after
@@ -68,6 +70,7 @@
 #define FIRST_BATCH 1024			/* pages */
 #define LARGEST_BATCH 65536
 #define LARGEST_WAL (64 * 1024 * 1024)	/* bytes of it that a batch looks through */
+#define FEW_PAGES 256			/* in so much WAL are not worth it */
 #define LARGEST_REQUEST 16		/* pages, and aligned: redo waits for all of it if it needs one */
 #define SLICE 16				/* requests */
 #define BUCKET 4
@@ -82,6 +85,7 @@ typedef struct WalFiles
 	TimeLineID	timeline;
 	XLogSegNo	segment;
 	int			fd;				/* -1 = none */
+	int64		pages;			/* that were read */
 } WalFiles;
 
 /* A page to be read. */
@@ -168,6 +172,7 @@ read_wal(XLogReaderState *reader, XLogRecPtr page, int wanted, XLogRecPtr record
 	if (files->fd < 0 ||
 		pg_pread(files->fd, buffer, XLOG_BLCKSZ, XLogSegmentOffset(page, wal_segment_size)) != XLOG_BLCKSZ)
 		return -1;
+	files->pages++;
 	return XLOG_BLCKSZ;
 }
 
@@ -417,6 +422,15 @@ largest_batch(void)
 	return Max(1, Min(LARGEST_BATCH, NBuffers / 4));
 }
 
+/* Leave out some WAL if that of the batch brought nearly all pages; false if it has ended. */
+static bool
+skip_some(const Batch *batch, XLogReaderState *reader)
+{
+	if (batch->count >= FEW_PAGES || batch->end - batch->start < LARGEST_WAL)
+		return true;
+	return saFindNextRecord(reader, batch->end + 3 * (XLogRecPtr) LARGEST_WAL) != InvalidXLogRecPtr;
+}
+
 /* Read WAL and ahead of redo, from where that is, until WAL ends. */
 static Requests
 read_ahead(XLogReaderState *reader, Batch *batch, const WalFiles *wal)
@@ -434,7 +448,7 @@ read_ahead(XLogReaderState *reader, Batch *batch, const WalFiles *wal)
 			ask_for(batch, wal, &requests);
 		before = batch->start;
 		batch->size = largest_batch();
-	} while (more);
+	} while (more && skip_some(batch, reader));
 	return requests;
 }
 
@@ -464,8 +478,9 @@ sa_readahead_main(Datum arg)
 		proc_exit(0);			/* no WAL is here beyond that */
 	requests = read_ahead(reader, &batch, &wal);
 	ereport(LOG,
-			(errmsg("smgr_atomic: read ahead of redo: %lld pages in %lld requests, WAL from %X/%X to %X/%X",
+			(errmsg("smgr_atomic: read ahead of redo: %lld pages in %lld requests, by %lld kB of WAL from %X/%X to %X/%X",
 					(long long) requests.pages, (long long) requests.count,
-					LSN_FORMAT_ARGS(start), LSN_FORMAT_ARGS(reader->EndRecPtr))));
+					(long long) wal.pages * (XLOG_BLCKSZ / 1024),
+					LSN_FORMAT_ARGS(start), LSN_FORMAT_ARGS(batch.end))));
 	proc_exit(0);
 }

@@ -59,11 +59,11 @@ sub cached
 	return $1 / 8192;
 }
 
-# What the reader says in this log: pages, requests; nothing if there was none.
+# What the reader says in this log: pages, requests, kB of WAL; nothing if there was none.
 sub said
 {
 	my ($log) = @_;
-	return $log =~ /read ahead of redo: (\d+) pages in (\d+) requests/ ? ($1, $2) : ();
+	return $log =~ /read ahead of redo: (\d+) pages in (\d+) requests, by (\d+) kB of WAL/ ? ($1, $2, $3) : ();
 }
 
 # A crash, and the start after it, with a disk on which redo takes long enough for the
@@ -115,6 +115,13 @@ sql($_) for ('UPDATE t SET n = n', 'SELECT count(*) FROM hints');
 ($pages) = recover();
 cmp_ok($pages, '>=', 2000, 'pages with hints');
 cmp_ok($pages, '<', 4200, '... are not read ahead');
+
+# Much WAL that needs no pages: most of it is not looked at, and then it goes on.
+sql(q{SELECT pg_logical_emit_message(false, 'test', repeat('x', 30000000)) FROM generate_series(1, 10)});
+sql('UPDATE t SET n = n');
+($pages, $requests, my $wal) = recover();
+cmp_ok($wal, '<', 200000, '300 MB of WAL that needs no pages: part of it is not read');
+cmp_ok($pages, '>=', 2000, '... and pages behind it are read ahead');
 
 # Turned off, then with images, which bring the pages.
 sql('CHECKPOINT; UPDATE t SET n = n + 1');
