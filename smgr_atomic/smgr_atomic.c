@@ -156,7 +156,7 @@ define_settings(void)
 							 &sa_ignore_journal, false,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.recovery_readahead",
-							 "Has pages read ahead of recovery, in the order in which they lie in their files.",
+							 "Has pages read ahead of recovery, neighbours in one request.",
 							 "As many as half of shared_buffers lie in the page cache ahead of it, with some between them.",
 							 &sa_recovery_readahead, true,
 							 PGC_POSTMASTER, 0, NULL, NULL, NULL);
