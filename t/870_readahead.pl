@@ -106,7 +106,7 @@ sql('CHECKPOINT; UPDATE t SET n = n + 1 WHERE ctid IN
 ($pages, $requests) = recover();
 cmp_ok($pages, '>=', 400, 'every fifth page');
 cmp_ok($pages, '<', 900, '... these alone');
-cmp_ok($requests, '>=', 400, '... not what is between them');
+cmp_ok($requests, '>=', 0.95 * $pages, '... not what is between them');
 is(sql('SELECT sum(n), count(*) FROM t'), '4800|4000', '... rows are as they were');
 
 # Hints are logged, but redo does nothing with them.
