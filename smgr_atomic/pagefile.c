@@ -128,6 +128,13 @@ sa_page_file_lost_directory(const SaJournalKey *key, bool strict, char *path)
 	return false;
 }
 
+/* Where in its segment file a page is, in bytes. */
+off_t
+sa_page_file_offset(const SaJournalKey *key)
+{
+	return (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
+}
+
 /* Are two pages in the same segment file? */
 bool
 sa_page_file_is_same(const SaJournalKey *a, const SaJournalKey *b)

@@ -11,6 +11,7 @@
 #include "journal.h"
 
 extern void sa_page_file_path(const SaJournalKey *key, char *path);
+extern off_t sa_page_file_offset(const SaJournalKey *key);
 extern bool sa_page_file_is_same(const SaJournalKey *a, const SaJournalKey *b);
 extern bool sa_page_file_lost_directory(const SaJournalKey *key, bool strict, char *path);
 

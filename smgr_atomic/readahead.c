@@ -295,12 +295,6 @@ close_files(void)
 	}
 }
 
-static off_t
-offset_of(const SaJournalKey *page)
-{
-	return (off_t) (page->block % RELSEG_SIZE) * BLCKSZ;
-}
-
 /* Can both be in one request? */
 static bool
 is_near(const Wanted *a, const Wanted *b)
@@ -345,8 +339,8 @@ ask_for_page(Batch *batch, int which)
 		batch->pages[i].asked = true;
 	if (fd < 0)
 		return 0;
-	offset = offset_of(&batch->pages[first].page);
-	(void) posix_fadvise(fd, offset, offset_of(&batch->pages[last].page) - offset + BLCKSZ, POSIX_FADV_WILLNEED);
+	offset = sa_page_file_offset(&batch->pages[first].page);
+	(void) posix_fadvise(fd, offset, sa_page_file_offset(&batch->pages[last].page) - offset + BLCKSZ, POSIX_FADV_WILLNEED);
 	return last - first + 1;
 }
 
@@ -355,7 +349,7 @@ static void
 await_page(const SaJournalKey *page)
 {
 	char		byte;
-	ssize_t		done = pg_pread(file_of(page), &byte, 1, offset_of(page));
+	ssize_t		done = pg_pread(file_of(page), &byte, 1, sa_page_file_offset(page));
 
 	(void) done;
 }

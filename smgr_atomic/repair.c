@@ -273,13 +273,6 @@ open_segment(Repair *repair, const SaJournalKey *key)
 	return true;
 }
 
-/* Where a page is in its segment. */
-static off_t
-offset_of(const SaJournalKey *key)
-{
-	return (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
-}
-
 /* Has a page, as storage has it, a checksum, and a wrong one? */
 static bool
 checksum_is_wrong(const Repair *repair, char *page, BlockNumber block)
@@ -318,7 +311,7 @@ read_copy(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, s
 static void
 repair_page(Repair *repair, const SaJournalKey *key, bool cached, const char *copy)
 {
-	off_t		offset = offset_of(key);
+	off_t		offset = sa_page_file_offset(key);
 	SaPageBuffer in_place;
 	ssize_t		done;
 	bool		damaged,
@@ -368,9 +361,9 @@ prefetch_segment(Repair *repair, const SaJournalScan *scan, size_t first)
 	if (!open_segment(repair, segment))
 		return;
 	for (; end < scan->count && sa_page_file_is_same(segment, &scan->copies[end].key); end++)
-		repair->cached[end] = !repair->trusted || sa_readback_cached(repair->fd, offset_of(&scan->copies[end].key), BLCKSZ);
+		repair->cached[end] = !repair->trusted || sa_readback_cached(repair->fd, sa_page_file_offset(&scan->copies[end].key), BLCKSZ);
 	for (size_t i = first; i < end; i++)
-		(void) posix_fadvise(repair->fd, offset_of(&scan->copies[i].key), BLCKSZ, POSIX_FADV_WILLNEED);
+		(void) posix_fadvise(repair->fd, sa_page_file_offset(&scan->copies[i].key), BLCKSZ, POSIX_FADV_WILLNEED);
 }
 
 static void
