@@ -278,7 +278,7 @@ sub throttle_volume
 
 # What root does for a test.  Each entry: the options it takes with the form
 # their values must have, and the function that does it.  "name" must be given.
-my (%serve, $work_directory, %volumes, $stop_signal, $timed_out);
+my (%serve, $work_directory, %volumes, $stop_signal);
 
 my %name = (name => qr/^[a-z][a-z0-9_]{0,30}$/);
 my $mount_options = qr/^[-\w,=]*$/;
@@ -326,7 +326,7 @@ sub serve_until_end
 	$SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
 	my $clean = eval { clean_up($status); 1 };
 	warn $@ unless $clean;
-	return $status || ($clean && !$timed_out ? 0 : 1);
+	return $status || ($clean && !$stop_signal ? 0 : 1);
 }
 
 # A test that hangs: it is told to stop, and killed if it does not.
@@ -336,8 +336,7 @@ sub end_test
 
 	warn "$0: takes longer than $ENV{TEST_SECONDS} s (TEST_SECONDS), and is stopped\n";
 	kill $stop_signal ? 'KILL' : 'TERM', $child;
-	$stop_signal = 'TERM';
-	$timed_out = 1;
+	$stop_signal = 'ALRM';
 	alarm 60;
 	return;
 }
