@@ -31,6 +31,7 @@ OBJS = \
 	smgr_atomic/marker.o \
 	smgr_atomic/neverlogged.o \
 	smgr_atomic/newdb.o \
+	smgr_atomic/newpages.o \
 	smgr_atomic/pace.o \
 	smgr_atomic/pagefile.o \
 	smgr_atomic/place.o \

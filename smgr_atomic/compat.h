@@ -211,6 +211,37 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, Block
 #endif
 
 /*
+ * The entries that make a file longer, in the same way; before(reln, fork, block,
+ * nblocks, page, skipFsync) is called first, with page NULL for blocks of zeroes.
+ */
+#if PG_VERSION_NUM < 160000
+typedef char *SaNewPage;
+#else
+typedef const void *SaNewPage;
+#endif
+#define SA_DEFINE_EXTEND_ENTRY(entry, before) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaNewPage page, bool skipFsync) \
+{ \
+	before(reln, fork, block, 1, page, skipFsync); \
+	mdextend(reln, fork, block, page, skipFsync); \
+}
+#if PG_VERSION_NUM < 160000
+#define SA_DEFINE_ZEROEXTEND_ENTRY(entry, before) \
+extern int	entry##_not_needed_before_16
+#define SA_ZEROEXTEND_SWAP(entry)
+#else
+#define SA_DEFINE_ZEROEXTEND_ENTRY(entry, before) \
+static void \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, int nblocks, bool skipFsync) \
+{ \
+	before(reln, fork, block, (BlockNumber) nblocks, NULL, skipFsync); \
+	mdzeroextend(reln, fork, block, nblocks, skipFsync); \
+}
+#define SA_ZEROEXTEND_SWAP(entry) {SA_SMGR_zeroextend, entry},
+#endif
+
+/*
  * Reads that complete later, since 18: in this process, in an I/O worker, or
  * through io_uring in whichever process looks first.  All of them read the
  * file; settle(reln, fork, block) waits until it has the newest image.  None

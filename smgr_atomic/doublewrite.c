@@ -8,7 +8,9 @@
  * its layout), in one write that is durable when it returns; then the pages are
  * written to their places, plainly, through the page cache: who reads them
  * again soon finds them there, as in stock.  A page that tears when the kernel
- * writes it back has a whole copy.
+ * writes it back has a whole copy.  Pages that recovery can make from zeroes
+ * (newpages.c) have none: the batch has their names and checksums only.  Their entries
+ * are subject to the rules below as copies are.
  *
  * The rules, each of which the model in tests/ has been run without:
  *
@@ -30,7 +32,8 @@
  *	  announces.  Outside of recovery every copy is therefore also newer than
  *	  the redo point of the last checkpoint.  Each batch says which redo point was
  *	  the last then, so that repair can see that this is so: after a start without
- *	  the library it is not (journal.c).
+ *	  the library it is not (journal.c), nor between the end of a checkpoint and that
+ *	  of the voiding.
  * 5. While the journal is open every page goes through it.  It is opened only
  *	  when no process writes in another way any more, and closed only while
  *	  full-page images are on, before any process writes in another way.  A
@@ -100,6 +103,7 @@
 #include "journalfile.h"
 #include "journalmake.h"
 #include "marker.h"
+#include "newpages.h"
 #include "smgr_atomic.h"
 #include "writeback.h"
 #include "writebehind.h"
@@ -125,6 +129,7 @@ typedef struct DoublewriteShared
 	ino_t		inode;
 	uint64		batches;
 	uint64		pages;
+	uint64		new_pages;
 	uint64		retirements;
 	uint64		waits;
 	uint64		repair_checked; /* set at start */
@@ -524,9 +529,14 @@ sa_doublewrite_status(SaJournalStatus *status)
 	if (shared->available)
 		status->size = (uint64) SA_JOURNAL_SECTIONS * section_blocks() * SA_JOURNAL_BLOCK;
 	for (uint32 i = 0; i < shared->ring.live; i++)
-		status->used += (uint64) shared->ring.sections[sa_ring_section(&shared->ring, i)].used_blocks * SA_JOURNAL_BLOCK;
+	{
+		const SaRingSection *section = &shared->ring.sections[sa_ring_section(&shared->ring, i)];
+
+		status->used += (uint64) Max(section->used_blocks, section->pages) * SA_JOURNAL_BLOCK;
+	}
 	status->batches = shared->batches;
 	status->pages = shared->pages;
+	status->new_pages = shared->new_pages;
 	status->retirements = shared->retirements;
 	status->waits = shared->waits;
 	status->pauses = pg_atomic_read_u64(&shared->pauses);
@@ -610,21 +620,68 @@ wake_retirer(void)
 }
 
 /*
- * Reserve room for the pages of these slots, which are in flight.  After
- * SA_RESERVED, sa_doublewrite_write() and then sa_doublewrite_placed() for each
- * of them must follow, whatever happens.
+ * The redo point of the checkpoint or restartpoint that began last.  One with a
+ * later redo point begins after this was asked, so pages that are in the pool by
+ * now are durable in place when it completes.
+ *
+ * WAL is durable up to there when this returns.  Else, if a crash lost that part,
+ * a start without the library could end its recovery with a checkpoint that is
+ * before it, although it is later than the copy (journal.c).
+ */
+static XLogRecPtr
+redo_begun(void)
+{
+	XLogRecPtr	redo = GetRedoRecPtr();
+	XLogRecPtr	end = redo - redo % XLOG_BLCKSZ;
+
+	/* the header of a page of WAL is not there before its first record */
+	if (redo - end > (XLogSegmentOffset(end, wal_segment_size) == 0 ? SizeOfXLogLongPHD : SizeOfXLogShortPHD))
+		end = redo;
+	if (!RecoveryInProgress() && GetFlushRecPtr(NULL) < end)
+		XLogFlush(end);
+	return redo;
+}
+
+/*
+ * Put the slots of pages that need no copy last, otherwise in their order.  Returns
+ * how many need one.
+ */
+static int
+put_new_pages_last(int *slots, int count, XLogRecPtr redo)
+{
+	int			without[SA_JOURNAL_MAX_ENTRIES];
+	int			copies = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (sa_newpages_has(&sa_pool_slot(slots[i])->key, redo))
+			without[i - copies] = slots[i];
+		else
+			slots[copies++] = slots[i];
+	}
+	memcpy(slots + copies, without, (count - copies) * sizeof(int));
+	return copies;
+}
+
+/*
+ * Reserve room for the pages of these slots, which are in flight; their order
+ * changes.  After SA_RESERVED, sa_doublewrite_write() and then
+ * sa_doublewrite_placed() for each of them must follow, whatever happens.
  */
 SaReserved
-sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place)
+sa_doublewrite_reserve(int *slots, int count, SaBatch *batch)
 {
 	SaReserved	result = SA_RESERVED;
+	SaRingPlace *place = &batch->place;
 
-	if (!shared->available)
+	if (!sa_doublewrite_is_open())
 		return SA_RESERVED_CLOSED;
+	batch->redo = redo_begun();
+	batch->copies = put_new_pages_last(slots, count, batch->redo);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (!shared->open)
 		result = SA_RESERVED_CLOSED;
-	else if (!sa_ring_reserve(&shared->ring, count, place))
+	else if (!sa_ring_reserve(&shared->ring, count, batch->copies, place))
 		result = SA_RESERVED_FULL;
 	for (int i = 0; i < count && result == SA_RESERVED; i++)
 		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);
@@ -632,6 +689,7 @@ sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place)
 		wake_retirer();			/* a section begins: the one before takes no more */
 	shared->batches += result == SA_RESERVED && count > 0;
 	shared->pages += result == SA_RESERVED ? count : 0;
+	shared->new_pages += result == SA_RESERVED ? count - batch->copies : 0;
 	shared->waits += result == SA_RESERVED_FULL;
 	LWLockRelease(shared->lock);
 	return result;
@@ -659,32 +717,9 @@ write_blocks(struct iovec *iov, int count, uint64 offset)
 	panic("write");
 }
 
-/*
- * The redo point of the checkpoint or restartpoint that began last.  One with a
- * later redo point begins after this was asked, so pages that are in the pool by
- * now are durable in place when it completes.
- *
- * WAL is durable up to there when this returns.  Else, if a crash lost that part,
- * a start without the library could end its recovery with a checkpoint that is
- * before it, although it is later than the copy (journal.c).
- */
-static XLogRecPtr
-redo_begun(void)
-{
-	XLogRecPtr	redo = GetRedoRecPtr();
-	XLogRecPtr	end = redo - redo % XLOG_BLCKSZ;
-
-	/* the header of a page of WAL is not there before its first record */
-	if (redo - end > (XLogSegmentOffset(end, wal_segment_size) == 0 ? SizeOfXLogLongPHD : SizeOfXLogShortPHD))
-		end = redo;
-	if (!RecoveryInProgress() && GetFlushRecPtr(NULL) < end)
-		XLogFlush(end);
-	return redo;
-}
-
-/* Write the pages to the journal.  They are durable when this returns. */
+/* Write the batch to the journal.  It is durable when this returns. */
 void
-sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
+sa_doublewrite_write(const int *slots, int count, const SaBatch *batch)
 {
 	SaJournalEntry entries[SA_JOURNAL_MAX_ENTRIES];
 	struct iovec iov[SA_JOURNAL_MAX_ENTRIES + 1];
@@ -701,9 +736,9 @@ sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place)
 	}
 	iov[0].iov_base = sa_journal_buffer();
 	iov[0].iov_len = SA_JOURNAL_BLOCK;
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, place, redo_begun(), entries, count,
-							 iov[0].iov_base);
-	write_blocks(iov, count + 1, place->offset);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, &batch->place, batch->redo,
+							 entries, count, batch->copies, iov[0].iov_base);
+	write_blocks(iov, batch->copies + 1, batch->place.offset);
 }
 
 /* A writer has found how many pages should be on their way at once (sa_batches_limit()). */
@@ -973,22 +1008,22 @@ write_forget(const SaJournalKey *key)
 {
 	SaJournalEntry entry = {.key = *key};
 	struct iovec iov = {.iov_base = sa_journal_buffer(), .iov_len = SA_JOURNAL_BLOCK};
-	SaRingPlace place;
+	SaBatch		batch;
 	SaReserved	reserved;
 
-	while ((reserved = sa_doublewrite_reserve(NULL, 0, &place)) == SA_RESERVED_FULL)
+	while ((reserved = sa_doublewrite_reserve(NULL, 0, &batch)) == SA_RESERVED_FULL)
 		sa_doublewrite_make_room();
 	if (reserved == SA_RESERVED_CLOSED)
 	{
 		sa_doublewrite_void();	/* is being closed: void comes to the same */
 		return;
 	}
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &place, redo_begun(), &entry, 1, iov.iov_base);
-	write_blocks(&iov, 1, place.offset);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &batch.place, batch.redo, &entry, 1, 0, iov.iov_base);
+	write_blocks(&iov, 1, batch.place.offset);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	(void) find_covered(key, NULL);
 	LWLockRelease(shared->lock);
-	sa_doublewrite_placed(place.section, 1);
+	sa_doublewrite_placed(batch.place.section, 1);
 }
 
 /*

@@ -23,6 +23,14 @@ typedef enum SaReserved
 	SA_RESERVED_FULL			/* make room first */
 } SaReserved;
 
+/* A batch on its way to the journal. */
+typedef struct SaBatch
+{
+	int			copies;			/* so many of its slots, the first, need a copy */
+	XLogRecPtr	redo;			/* of the checkpoint that had begun last */
+	SaRingPlace place;
+} SaBatch;
+
 /* For people: now, and since start. */
 typedef struct SaJournalStatus
 {
@@ -32,11 +40,12 @@ typedef struct SaJournalStatus
 	uint64		used;			/* of them, what guards pages not known to be durable */
 	uint64		batches;
 	uint64		pages;
+	uint64		new_pages;		/* of them, without a copy */
 	uint64		retirements;
 	uint64		waits;			/* a batch or record found the ring full */
 	uint64		pauses;			/* of the retirer (pace.c) */
 	uint64		repair_checked; /* at the last start: pages that had a copy */
-	uint64		repair_restored;	/* and those overwritten by it */
+	uint64		repair_restored;	/* and those overwritten by it, or with zeroes if it had none */
 } SaJournalStatus;
 
 extern Size sa_doublewrite_shmem_size(void);
@@ -55,9 +64,9 @@ extern void sa_doublewrite_repaired(uint64 checked, uint64 restored);
 
 /* for writers */
 extern int	sa_doublewrite_batch_max(void);
-extern SaReserved sa_doublewrite_reserve(const int *slots, int count, SaRingPlace *place);
+extern SaReserved sa_doublewrite_reserve(int *slots, int count, SaBatch *batch);
 extern void sa_doublewrite_make_room(void);
-extern void sa_doublewrite_write(const int *slots, int count, const SaRingPlace *place);
+extern void sa_doublewrite_write(const int *slots, int count, const SaBatch *batch);
 extern void sa_doublewrite_set_chunk(uint32 pages);
 extern uint32 sa_doublewrite_chunk(void);
 extern void sa_doublewrite_count_pause(void);

@@ -18,7 +18,9 @@
  *	 the pool, the driver before it arms.  A pool whose pages a read, a truncation
  *	 or a removal passes by stays closed, and images stay on.
  * - "immedsync" is not relied on (see write.c).  The sync
- *	 table has a row for each handler, chosen by the request.
+ *	 table has a row for each handler, chosen by the request.  "extend" and
+ *	 "zeroextend" are not either: nothing is taken for a new page unless they
+ *	 come (newpages.c).
  *
  * All variables are private to the process.
  *
@@ -37,6 +39,7 @@
 #include "doublewrite.h"
 #include "entries.h"
 #include "fpw.h"
+#include "newpages.h"
 #include "segment.h"
 #include "write.h"
 #include "writebehind.h"
@@ -78,6 +81,27 @@ read_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, void *page)
 	return is_proof(SA_SMGR_read_pages) || sa_write_read(reln, fork, block, page);
 }
 
+static bool
+is_zero(const char *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, BLCKSZ - 1) == 0;
+}
+
+/* The server is about to add these blocks; page: what is in the one, NULL = zeroes. */
+static void
+before_extension(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNumber nblocks,
+				 const void *page, bool skipFsync)
+{
+	if (SmgrIsTemp(reln))
+		return;
+	if (skipFsync || (page != NULL && !is_zero(page)))
+		sa_newpages_written(saRelFile(reln), fork, block + nblocks - 1);
+	else if (sa_write_method() == SA_WRITE_DOUBLE)
+		sa_newpages_added(saRelFile(reln), fork, block);
+}
+
+SA_DEFINE_EXTEND_ENTRY(table_extend, before_extension)
+SA_DEFINE_ZEROEXTEND_ENTRY(table_zeroextend, before_extension);
 SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
 SA_DEFINE_READ_ENTRY(table_read, read_page)
 SA_DEFINE_STARTREAD_ENTRY(table_startread, is_proof, sa_write_settle);
@@ -322,6 +346,8 @@ sa_entries_attach(void)
 		{SA_SMGR_write_pages, table_write},
 		{SA_SMGR_read_pages, table_read},
 		SA_STARTREAD_SWAP(table_startread)
+		{SA_SMGR_extend, table_extend},
+		SA_ZEROEXTEND_SWAP(table_zeroextend)
 		{SA_SMGR_close, table_close},
 		{SA_SMGR_exists, table_exists},
 		{SA_SMGR_truncate, table_truncate},

@@ -110,6 +110,7 @@
 #include "doublewrite.h"
 #include "fpw.h"
 #include "interlock.h"
+#include "newpages.h"
 #include "repair.h"
 #include "writebehind.h"
 
@@ -651,6 +652,8 @@ sa_fpw_unlinkfiletag(const FileTag *tag)
 		request_every();
 	}
 
+	if (tag->forknum == SA_ACTION_EVERY && !RecoveryInProgress())
+		sa_newpages_checkpointed();
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (tag->forknum == SA_ACTION_EVERY)
 		shared->status.checkpointed = !RecoveryInProgress();	/* not that at its end: see guard.c */

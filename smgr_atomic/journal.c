@@ -5,7 +5,8 @@
  *
  * A page that storage may tear is written twice: first, with others, into a
  * batch of the journal, and when that is durable, to its place.  After a crash
- * at least one of the two is whole.  Here is what the file looks like and what
+ * at least one of the two is whole.  (A page that recovery can make from zeroes has
+ * no copy.)  Here is what the file looks like and what
  * may be believed of it; who writes it and when is doublewrite.c, what is done
  * with it at start is repair.c.
  *
@@ -16,6 +17,8 @@
  * A section holds batches, one after the other from its beginning; a batch
  * never crosses its end.  A batch is a header of one block and the pages it
  * lists, or a header alone that says which earlier copies are void ("forget").
+ * Of the last pages on its list a batch need not have copies: recovery can make
+ * these from zeroes (newpages.c), and their checksums tell whether it has to.
  *
  * Sections are used in turn.  One is used again only after every page in it
  * has become durable in its place, and after a superblock that says so (its
@@ -32,7 +35,7 @@
  * - A header counts only if its checksum, system identifier, uuid, generation
  *	 and its own position are right and it is in the window.  Of a batch that
  *	 was not finished any part may be there; then none of its pages has been
- *	 written to its place, and each is checked by its own checksum.
+ *	 written to its place, and each copy is checked by its own checksum.
  * - Copies made before the redo point of the last checkpoint are void, whatever
  *	 the window says: the checkpoint has made these pages durable in place.  If
  *	 the library was away since the copies were made, or pg_resetwal was run,
@@ -65,7 +68,7 @@
 
 #define SUPER_MAGIC UINT64CONST(0x5341544a5355500a) /* "SATJSUP\n" */
 #define HEADER_MAGIC UINT64CONST(0x5341544a4241540a)	/* "SATJBAT\n" */
-#define VERSION 2
+#define VERSION 3
 
 #define SUPER_SPACING (SA_JOURNAL_RING / SA_JOURNAL_SUPER_SLOTS)
 
@@ -194,15 +197,16 @@ sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool
 
 /*
  * Fill the header block of a batch.  wal: the redo point of the checkpoint that
- * had begun last, after the pages were taken out of shared buffers.
+ * had begun last, after the pages were taken out of shared buffers.  The pages of the
+ * first entries, so many as copies, are behind it; a "forget" has none.
  */
 void
 sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const SaRingPlace *place,
-						 uint64 wal, const SaJournalEntry *entries, int count, void *block)
+						 uint64 wal, const SaJournalEntry *entries, int count, int copies, void *block)
 {
 	SaJournalHeader *header = block;
 
-	Assert(count > 0 && count <= SA_JOURNAL_MAX_ENTRIES);
+	Assert(count > 0 && count <= SA_JOURNAL_MAX_ENTRIES && copies <= count);
 	memset(block, 0, SA_JOURNAL_BLOCK);
 	header->magic = HEADER_MAGIC;
 	header->version = VERSION;
@@ -214,6 +218,7 @@ sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const 
 	header->wal = wal;
 	header->kind = kind;
 	header->count = count;
+	header->copies = copies;
 	memcpy(header->entries, entries, count * sizeof(SaJournalEntry));
 	header->crc = block_crc(block, &header->crc);
 }
@@ -223,18 +228,16 @@ static bool
 header_counts(const SaJournalHeader *header, const SaJournalSuper *super, uint64 offset,
 			  uint64 section_end)
 {
-	uint64		blocks;
-
 	if (header->magic != HEADER_MAGIC || header->version != VERSION ||
 		header->offset != offset || header->generation != super->generation ||
 		header->system_identifier != super->system_identifier ||
 		memcmp(header->uuid, super->uuid, SA_JOURNAL_UUID) != 0 ||
 		header->count == 0 || header->count > (uint32) SA_JOURNAL_MAX_ENTRIES ||
+		header->copies > header->count ||
 		(header->kind != SA_JOURNAL_PAGES && header->kind != SA_JOURNAL_FORGET) ||
 		header->crc != block_crc(header, &header->crc))
 		return false;
-	blocks = header->kind == SA_JOURNAL_PAGES ? UINT64CONST(1) + header->count : 1;
-	return offset + blocks * SA_JOURNAL_BLOCK <= section_end;
+	return offset + (UINT64CONST(1) + header->copies) * SA_JOURNAL_BLOCK <= section_end;
 }
 
 uint32
@@ -283,18 +286,25 @@ newest(SaRing *ring)
 	return &ring->sections[sa_ring_section(ring, ring->live - 1)];
 }
 
+/* A section has keys for as many pages as it has blocks. */
+static bool
+has_room(const SaRing *ring, const SaRingSection *section, uint32 pages, uint32 blocks)
+{
+	return section->used_blocks + blocks <= ring->section_blocks && section->pages + pages <= ring->section_blocks;
+}
+
 /*
- * Reserve room for a header and so many pages; 0 pages is a record by itself.
- * False: some section must be retired first.
+ * Reserve room for a header of so many pages and for copies of some of them; 0 pages
+ * is a record by itself.  False: some section must be retired first.
  */
 bool
-sa_ring_reserve(SaRing *ring, int pages, SaRingPlace *place)
+sa_ring_reserve(SaRing *ring, int pages, int copies, SaRingPlace *place)
 {
 	SaRingSection *section;
-	uint32		blocks = 1 + pages;
+	uint32		blocks = 1 + copies;
 
-	Assert(pages <= sa_journal_batch_max(ring->section_blocks));
-	if (ring->live == 0 || ring->sealed || newest(ring)->used_blocks + blocks > ring->section_blocks)
+	Assert(pages <= sa_journal_batch_max(ring->section_blocks) && copies <= pages);
+	if (ring->live == 0 || ring->sealed || !has_room(ring, newest(ring), pages, blocks))
 	{
 		if (ring->live == SA_JOURNAL_SECTIONS)
 			return false;
@@ -482,7 +492,7 @@ gather_batch(const SaJournalHeader *header, Gathered *gathered)
 		else
 		{
 			SaJournalCopy copy = {entry->key, entry->crc, entry->lsn, header->sequence,
-			header->offset + (UINT64CONST(1) + i) * SA_JOURNAL_BLOCK};
+			i < header->copies ? header->offset + (UINT64CONST(1) + i) * SA_JOURNAL_BLOCK : 0};
 
 			if (!grow((void **) &scan->copies, scan->count, &gathered->capacity, sizeof(SaJournalCopy)))
 				return ENOMEM;
@@ -520,8 +530,8 @@ scan_section(SaJournalRead read, void *arg, const SaJournalSuper *super, uint64 
 			error = gather_batch(&block.header, gathered);
 		if (error != 0)
 			return error;
-		if (counts && block.header.kind == SA_JOURNAL_PAGES)
-			offset += (uint64) block.header.count * SA_JOURNAL_BLOCK;
+		if (counts)
+			offset += (uint64) block.header.copies * SA_JOURNAL_BLOCK;
 		offset += SA_JOURNAL_BLOCK;
 	}
 	return 0;
@@ -613,4 +623,22 @@ bool
 sa_journal_must_restore(const void *in_place, const void *copy, bool is_damaged)
 {
 	return is_damaged || sa_journal_page_lsn(in_place) <= sa_journal_page_lsn(copy);
+}
+
+/*
+ * Must zeroes be put in the place of a page that has no copy because they do as well?
+ * Not if it is one of those that were written there since it was added, which copies,
+ * the newest first, tell of; redo does the rest.
+ */
+bool
+sa_journal_must_empty(const void *in_place, const SaJournalCopy *copies, size_t count)
+{
+	uint32		crc = sa_journal_page_crc(in_place);
+
+	for (size_t i = 0; i < count && copies[i].offset == 0; i++)
+	{
+		if (copies[i].crc == crc)
+			return false;
+	}
+	return true;
 }

@@ -44,7 +44,7 @@ typedef struct SaJournalSuper
 
 typedef enum SaJournalKind
 {
-	SA_JOURNAL_PAGES = 1,		/* header, then as many pages as entries */
+	SA_JOURNAL_PAGES = 1,		/* header, then the pages of the first entries */
 	SA_JOURNAL_FORGET = 2		/* header only: earlier copies of these are void */
 } SaJournalKind;
 
@@ -70,6 +70,8 @@ typedef struct SaJournalHeader
 	uint64		wal;			/* redo point of the checkpoint that had begun last when it was written */
 	uint32		kind;
 	uint32		count;			/* entries */
+	uint32		copies;			/* so many of them, the first, have their page behind the header */
+	uint32		unused;			/* 0 */
 	SaJournalEntry entries[FLEXIBLE_ARRAY_MEMBER];
 } SaJournalHeader;
 
@@ -104,14 +106,14 @@ typedef struct SaRingPlace
 	uint32		first_key;		/* index of its first page in the section */
 } SaRingPlace;
 
-/* One copy of a page that a scan found. */
+/* One copy of a page that a scan found, or the word that zeroes would do as well. */
 typedef struct SaJournalCopy
 {
 	SaJournalKey key;
 	uint32		crc;
 	uint64		lsn;
 	uint64		sequence;
-	uint64		offset;			/* of the page in the file */
+	uint64		offset;			/* of the page in the file; 0 = zeroes do */
 } SaJournalCopy;
 
 typedef struct SaJournalScan
@@ -134,14 +136,14 @@ extern bool sa_journal_decode_super(const void *block, SaJournalSuper *super);
 extern int	sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool *found);
 extern void sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind,
 									 const SaRingPlace *place, uint64 wal,
-									 const SaJournalEntry *entries, int count, void *block);
+									 const SaJournalEntry *entries, int count, int copies, void *block);
 extern uint32 sa_journal_page_crc(const void *page);
 extern uint64 sa_journal_page_lsn(const void *page);
 
 /* ring */
 extern void sa_ring_init(SaRing *ring, uint32 section_blocks);
 extern int	sa_journal_batch_max(uint32 section_blocks);
-extern bool sa_ring_reserve(SaRing *ring, int pages, SaRingPlace *place);
+extern bool sa_ring_reserve(SaRing *ring, int pages, int copies, SaRingPlace *place);
 extern void sa_ring_done(SaRing *ring, int section, uint32 count);
 extern void sa_ring_seal(SaRing *ring);
 extern int	sa_ring_retirable(const SaRing *ring);
@@ -157,5 +159,6 @@ extern int	sa_journal_compare_pages(const void *a, const void *b);
 extern bool sa_journal_same_page(const SaJournalKey *a, const SaJournalKey *b);
 extern bool sa_journal_covers(const SaJournalKey *forget, const SaJournalKey *key);
 extern bool sa_journal_must_restore(const void *in_place, const void *copy, bool is_damaged);
+extern bool sa_journal_must_empty(const void *in_place, const SaJournalCopy *copies, size_t count);
 
 #endif							/* SMGR_ATOMIC_JOURNAL_H */

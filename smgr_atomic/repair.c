@@ -7,8 +7,9 @@
  * backend's crash, before any child that could read a page.  If the start is
  * not a clean one and a marker says that the journal was in use, every page
  * that has a copy in the journal's window is read in place and, unless it is
- * newer, overwritten by its newest whole copy; then all files with such pages
- * are fsynced.  Nothing in the journal changes before that, so a crash in here
+ * newer, overwritten by its newest whole copy; or, if it has none because recovery
+ * can make it from zeroes (newpages.c), it is overwritten by zeroes unless it is one of
+ * those that were written.  Then all files with such pages are fsynced.  Nothing in the journal changes before that, so a crash in here
  * costs nothing but time: the next start does it all again.  Only after that
  * doublewrite.c begins a new generation, and what is in the file counts no more.
  *
@@ -27,7 +28,8 @@
  * - Clean start (pg_control says "shut down"): every page is durable in place,
  *	 and tools may have changed files since (pg_checksums, pg_upgrade,
  *	 pg_resetwal).  Nothing is applied.  pg_resetwal after a crash makes a start
- *	 look clean; what that tears is pg_resetwal's risk, as ever.
+ *	 look clean; what that tears is pg_resetwal's risk, as ever.  So are new pages
+ *	 that an earlier start has emptied, if it found no WAL then.
  * - "shut down in recovery" is not clean: a standby may stop without a
  *	 restartpoint.  Here pg_checksums may have run; a copy gets its checksum
  *	 anew, so that it equals a page that was only given one.
@@ -190,6 +192,7 @@ typedef struct Repair
 	/* for people */
 	uint64		checked;
 	uint64		restored;
+	uint64		emptied;		/* recovery makes them again */
 	uint64		rewritten;		/* looked right, but in the page cache */
 	uint64		skipped;		/* no such page any more */
 	uint64		unfinished;		/* no whole copy: the page was not written to its place either */
@@ -283,68 +286,94 @@ checksum_is_wrong(const Repair *repair, char *page, BlockNumber block)
 }
 
 /*
- * Read the newest whole copy of a page, of count copies, newest first.  False
- * if there is none.
+ * The newest of a page's count copies, newest first, that is whole, read into page; or
+ * that which says that zeroes do.  NULL if there is none.
  */
-static bool
-read_copy(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, size_t count, char *page)
+static const SaJournalCopy *
+newest_whole(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies, size_t count, char *page)
 {
 	for (size_t i = 0; i < count; i++)
 	{
-		int			error = read_again(&repair->journal, copies[i].offset, page);
+		int			error;
 
+		if (copies[i].offset == 0)
+			return &copies[i];
+		error = read_again(&repair->journal, copies[i].offset, page);
 		if (error != 0)
 			refuse(marker, psprintf("it could not be read: %s", strerror(error)));
 		if (sa_journal_page_crc(page) != copies[i].crc)
 			continue;
 		if (repair->checksums && !PageIsNew((Page) page))
 			((PageHeader) page)->pd_checksum = pg_checksum_page(page, copies[i].key.block);
-		return true;
+		return &copies[i];
 	}
-	return false;
+	return NULL;
+}
+
+static void
+write_page(Repair *repair, const char *page, off_t offset)
+{
+	ssize_t		done = pg_pwrite(repair->fd, page, BLCKSZ, offset);
+
+	if (done >= 0 && done != BLCKSZ)
+		errno = ENOSPC;
+	if (done != BLCKSZ)
+		refuse_file("write", repair->path);
+}
+
+/* Read a page in place; false if storage cannot: the cut may have torn it, and writing makes it readable. */
+static bool
+read_page(Repair *repair, char *page, off_t offset)
+{
+	ssize_t		done = pg_pread(repair->fd, page, BLCKSZ, offset);
+
+	if (done >= 0 && done != BLCKSZ)
+		errno = EIO;
+	if (done != BLCKSZ && errno != EIO)
+		refuse_file("read", repair->path);
+	return done == BLCKSZ;
 }
 
 /*
- * Look at one page in place and put the copy there if storage may have it torn.
- * cached: what is read may not come from storage.
+ * Look at one page in place, and put its copy there, which is in page, if storage may
+ * have it torn; or zeroes, for a page that has none, of which older ones follow, count
+ * in all.  cached: what is read may not come from storage.
  */
 static void
-repair_page(Repair *repair, const SaJournalKey *key, bool cached, const char *copy)
+repair_page(Repair *repair, const SaJournalCopy *copy, size_t count, bool cached, const char *page)
 {
-	off_t		offset = sa_page_file_offset(key);
+	static const SaPageBuffer zeroes;
+	off_t		offset = sa_page_file_offset(&copy->key);
+	bool		is_new = copy->offset == 0;
 	SaPageBuffer in_place;
-	ssize_t		done;
 	bool		damaged,
 				differs;
 
-	if (!open_segment(repair, key) || offset + BLCKSZ > repair->size)
+	if (!open_segment(repair, &copy->key) || offset + BLCKSZ > repair->size)
 	{
 		repair->skipped++;
 		return;
 	}
 	repair->checked++;
-	done = pg_pread(repair->fd, in_place.data, BLCKSZ, offset);
-	if (done >= 0 && done != BLCKSZ)
-		errno = EIO;
-	/* what storage cannot read, the cut may have torn: writing makes it readable */
-	damaged = done != BLCKSZ;
-	if (damaged && errno != EIO)
-		refuse_file("read", repair->path);
-	damaged = damaged || checksum_is_wrong(repair, in_place.data, key->block);
-	if (!sa_journal_must_restore(in_place.data, copy, damaged))
-		return;
-	differs = damaged || memcmp(in_place.data, copy, BLCKSZ) != 0;
+	damaged = !read_page(repair, in_place.data, offset);
+	if (is_new)
+		page = damaged || sa_journal_must_empty(in_place.data, copy, count) ? zeroes.data : in_place.data;
+	else
+	{
+		damaged = damaged || checksum_is_wrong(repair, in_place.data, copy->key.block);
+		if (!sa_journal_must_restore(in_place.data, page, damaged))
+			return;
+	}
+	differs = damaged || memcmp(in_place.data, page, BLCKSZ) != 0;
 	if (!differs && !cached)
 		return;
-	done = pg_pwrite(repair->fd, copy, BLCKSZ, offset);
-	if (done >= 0 && done != BLCKSZ)
-		errno = ENOSPC;
-	if (done != BLCKSZ)
-		refuse_file("write", repair->path);
-	if (differs)
-		repair->restored++;
-	else
+	write_page(repair, page, offset);
+	if (!differs)
 		repair->rewritten++;
+	else if (is_new)
+		repair->emptied++;
+	else
+		repair->restored++;
 }
 
 /*
@@ -375,7 +404,8 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 	for (size_t first = 0; first < scan->count; first = next)
 	{
 		const SaJournalKey *key = &scan->copies[first].key;
-		SaPageBuffer copy;
+		const SaJournalCopy *copy;
+		SaPageBuffer page;
 
 		if (first == 0 || !sa_page_file_is_same(key, &scan->copies[first - 1].key))
 			prefetch_segment(repair, scan, first);
@@ -384,8 +414,9 @@ repair_pages(Repair *repair, const SaMarker *marker, const SaJournalScan *scan)
 			if (!sa_journal_same_page(&scan->copies[next].key, key))
 				break;
 		}
-		if (read_copy(repair, marker, &scan->copies[first], next - first, copy.data))
-			repair_page(repair, key, repair->cached[first], copy.data);
+		copy = newest_whole(repair, marker, &scan->copies[first], next - first, page.data);
+		if (copy != NULL)
+			repair_page(repair, copy, &scan->copies[next] - copy, repair->cached[first], page.data);
 		else
 			repair->unfinished++;
 	}
@@ -424,7 +455,7 @@ open_journal(const SaMarker *marker, uint64 system_identifier, SaJournalSuper *s
 	else if ((error = sa_journal_read_super(sa_journal_read_block, &fd, super, &found)) != 0)
 		*why = psprintf("it could not be read: %s", strerror(error));
 	else if (!found)
-		*why = "the file is not a page journal, or it is damaged";
+		*why = "the file is not a page journal, or it is damaged, or of another version of smgr_atomic";
 	else if (super->system_identifier != system_identifier)
 		*why = "the file is the journal of another cluster";
 	else if (!sa_marker_names(marker, super))
@@ -474,12 +505,12 @@ run_repair(const SaMarker *marker, const SaStartInfo *info)
 	INSTR_TIME_SUBTRACT(elapsed, start);
 	ereport(LOG,
 			(errmsg("smgr_atomic: page journal: " UINT64_FORMAT " batches, " UINT64_FORMAT " pages checked, "
-					UINT64_FORMAT " restored, " UINT64_FORMAT " rewritten, " UINT64_FORMAT " of files that are gone, "
+					UINT64_FORMAT " restored, " UINT64_FORMAT " emptied, " UINT64_FORMAT " rewritten, " UINT64_FORMAT " of files that are gone, "
 					UINT64_FORMAT " not finished, " UINT64_FORMAT " void; %.0f ms",
-					scan.batches, repair.checked, repair.restored, repair.rewritten, repair.skipped,
+					scan.batches, repair.checked, repair.restored, repair.emptied, repair.rewritten, repair.skipped,
 					repair.unfinished, scan.forgotten,
 					INSTR_TIME_GET_MILLISEC(elapsed))));
-	sa_doublewrite_repaired(repair.checked, repair.restored);
+	sa_doublewrite_repaired(repair.checked, repair.restored + repair.emptied);
 	sa_journal_scan_free(&scan);
 	free(repair.journal.buffer);
 	close_journal(marker, fd);

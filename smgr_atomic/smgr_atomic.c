@@ -36,8 +36,9 @@
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
-#include "newdb.h"
 #include "journalfile.h"
+#include "newdb.h"
+#include "newpages.h"
 #include "place.h"
 #include "retirer.h"
 #include "segment.h"
@@ -207,6 +208,7 @@ request_shared_memory(void)
 	RequestNamedLWLockTranche("smgr_atomic", 1);
 	RequestNamedLWLockTranche(SA_POOL_LOCKS, SA_POOL_PARTITIONS);
 	RequestAddinShmemSpace(sa_doublewrite_shmem_size());
+	RequestAddinShmemSpace(sa_newpages_shmem_size());
 	RequestNamedLWLockTranche(SA_DOUBLEWRITE_LOCKS, SA_DOUBLEWRITE_LOCK_COUNT);
 	RequestAddinShmemSpace(sa_newdb_shmem_size());
 	RequestNamedLWLockTranche(SA_NEWDB_LOCK, 1);
@@ -222,6 +224,7 @@ start_shared_memory(void)
 	sa_write_shmem_init();
 	sa_pool_shmem_init();
 	sa_doublewrite_shmem_init();
+	sa_newpages_shmem_init();
 	sa_newdb_shmem_init();
 	sa_fpw_shmem_init();
 	LWLockRelease(AddinShmemInitLock);

@@ -279,8 +279,8 @@ Datum
 smgr_atomic_journal(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[11];
-	bool		nulls[11] = {false};
+	Datum		values[12];
+	bool		nulls[12] = {false};
 	SaJournalStatus journal;
 	int			i = 0;
 
@@ -295,6 +295,7 @@ smgr_atomic_journal(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(journal.used);
 	values[i++] = Int64GetDatum(journal.batches);
 	values[i++] = Int64GetDatum(journal.pages);
+	values[i++] = Int64GetDatum(journal.new_pages);
 	values[i++] = Int64GetDatum(journal.retirements);
 	values[i++] = Int64GetDatum(journal.waits);
 	values[i++] = Int64GetDatum(journal.pauses);

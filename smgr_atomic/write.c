@@ -58,6 +58,7 @@
 
 #include "doublewrite.h"
 #include "neverlogged.h"
+#include "newpages.h"
 #include "probe.h"
 #include "segment.h"
 #include "stats.h"
@@ -394,6 +395,8 @@ write_page(SMgrRelation reln, ForkNumber fork, BlockNumber block, const void *pa
 	instr_time	start,
 				elapsed;
 
+	if (skipFsync)
+		sa_newpages_written(saRelFile(reln), fork, block);
 	page = sa_log_if_never_logged(reln, fork, block, page);
 	INSTR_TIME_SET_CURRENT(start);
 	make_key(&key, reln, fork, block);

@@ -516,13 +516,13 @@ finish_requests(bool wait)
 static void
 journal_batch(void)
 {
-	SaRingPlace place;
+	SaBatch		batch;
 	SaReserved	reserved;
 	instr_time	begun,
 				took;
 
 	me->section = -1;
-	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &place)) == SA_RESERVED_FULL)
+	while ((reserved = sa_doublewrite_reserve(me->batch, me->batch_count, &batch)) == SA_RESERVED_FULL)
 	{
 		while (under_way())
 			finish_requests(true);	/* room may be waiting for these */
@@ -531,16 +531,18 @@ journal_batch(void)
 	if (reserved == SA_RESERVED_CLOSED)
 		return;
 	INSTR_TIME_SET_CURRENT(begun);
-	sa_doublewrite_write(me->batch, me->batch_count, &place);
+	sa_doublewrite_write(me->batch, me->batch_count, &batch);
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, begun);
-	sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
+	/* a header alone is like a page that goes alone, and says nothing of many */
+	if (batch.copies > 0 || me->batch_count == 1)
+		sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
 	if (me->is_writer)
 	{
 		sa_doublewrite_set_chunk(sa_batches_limit(&me->batches));
 		me->pause_ms = sa_pace_rest_ms(INSTR_TIME_GET_MILLISEC(took));
 	}
-	me->section = place.section;
+	me->section = batch.place.section;
 }
 
 /*

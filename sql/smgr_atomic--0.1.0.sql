@@ -125,6 +125,7 @@ CREATE FUNCTION smgr_atomic_journal(
     OUT used bigint,
     OUT batches bigint,
     OUT pages bigint,
+    OUT new_pages bigint,
     OUT retirements bigint,
     OUT waits bigint,
     OUT pauses bigint,

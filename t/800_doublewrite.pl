@@ -83,7 +83,7 @@ for my $round (1 .. 3)
 	eval { $load->quit } if $load;
 	my $position = log_position($node);
 	$node->start;
-	like(log_since($node, $position), qr/page journal: [1-9]\d* batches, [1-9]\d* pages checked, \d+ restored, [1-9]\d* rewritten/,
+	like(log_since($node, $position), qr/page journal: [1-9]\d* batches, [1-9]\d* pages checked, \d+ restored, \d+ emptied, [1-9]\d* rewritten/,
 		"round $round: repaired at start, what the page cache has is written to storage");
 	my $after = digest();
 	$load ? ok(1, '(load was cut)') : is($after, $before, "round $round: nothing lost");

@@ -122,7 +122,7 @@ class Recovery(unittest.TestCase):
         self.assertEqual(recovery.parse(RECOVERY), {'redo_s': 1.49, 'redo_bytes': 1 << 24})
 
     def test_repair_from_the_page_journal(self):
-        line = ('1795570020.1 39 LOG:  smgr_atomic: page journal: 12 batches, 340 pages checked, 7 restored, 5 rewritten, '
+        line = ('1795570020.1 39 LOG:  smgr_atomic: page journal: 12 batches, 340 pages checked, 7 restored, 2 emptied, 5 rewritten, '
                 '0 of files that are gone, 1 not finished, 20 void; 113 ms\n')
         self.assertEqual(recovery.parse(line + RECOVERY),
                          {'redo_s': 1.49, 'redo_bytes': 1 << 24, 'repaired_pages': 7, 'repair_s': 0.113})

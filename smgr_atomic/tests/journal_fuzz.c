@@ -39,13 +39,13 @@ typedef struct Content
 } Content;
 
 static void
-write_batch(const SaJournalSuper *super, SaRing *ring, int count)
+write_batch(const SaJournalSuper *super, SaRing *ring, int count, int copies)
 {
 	SaJournalEntry entries[SECTION_BLOCKS] = {0};
 	SaRingPlace place;
 	static char block[BLOCK];
 
-	while (!sa_ring_reserve(ring, count, &place))
+	while (!sa_ring_reserve(ring, count, copies, &place))
 		sa_ring_retire(ring, 1);
 	for (int i = 0; i < count; i++)
 	{
@@ -54,12 +54,13 @@ write_batch(const SaJournalSuper *super, SaRing *ring, int count)
 
 		memset(block, i, BLOCK);
 		memcpy(block, &content, sizeof(content));
-		memcpy(pristine + place.offset + (1 + i) * BLOCK, block, BLOCK);
+		if (i < copies)
+			memcpy(pristine + place.offset + (1 + i) * BLOCK, block, BLOCK);
 		entries[i].key = key;
 		entries[i].crc = sa_journal_page_crc(block);
 		entries[i].lsn = sa_journal_page_lsn(block);
 	}
-	sa_journal_encode_header(super, SA_JOURNAL_PAGES, &place, place.sequence, entries, count, block);
+	sa_journal_encode_header(super, SA_JOURNAL_PAGES, &place, place.sequence, entries, count, copies, block);
 	memcpy(pristine + place.offset, block, BLOCK);
 	sa_ring_done(ring, place.section, count);
 }
@@ -71,9 +72,9 @@ write_forget(const SaJournalSuper *super, SaRing *ring)
 	SaRingPlace place;
 	static char block[BLOCK];
 
-	while (!sa_ring_reserve(ring, 0, &place))
+	while (!sa_ring_reserve(ring, 0, 0, &place))
 		sa_ring_retire(ring, 1);
-	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, place.sequence, &entry, 1, block);
+	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, place.sequence, &entry, 1, 0, block);
 	memcpy(pristine + place.offset, block, BLOCK);
 	sa_ring_done(ring, place.section, 1);
 }
@@ -88,10 +89,10 @@ make_pristine(void)
 
 	sa_ring_init(&ring, SECTION_BLOCKS);
 	for (int i = 0; i < 40; i++)
-		write_batch(&super, &ring, 1 + i % (SECTION_BLOCKS - 1));
+		write_batch(&super, &ring, 1 + i % (SECTION_BLOCKS - 1), (1 + i % (SECTION_BLOCKS - 1)) / (1 + i % 3));
 	write_forget(&super, &ring);
 	for (int i = 0; i < 3; i++)
-		write_batch(&super, &ring, 2);
+		write_batch(&super, &ring, 2, 2);
 	for (int slot = 0; slot < SA_JOURNAL_SUPER_SLOTS; slot++)
 	{
 		super.serial = slot;
@@ -170,7 +171,16 @@ check_copy(const SaJournalCopy *copy)
 {
 	static char page[BLOCK];
 	Content		content;
+	uint32		i = copy->key.block;
 
+	if (copy->offset == 0)
+	{
+		/* of a page without a copy there is only what the header says */
+		if (copy->key.relation != (uint32) (copy->sequence + i) % RELATIONS || copy->key.fork != (int32) i % 3 ||
+			copy->sequence < REDO || copy->lsn != copy->sequence)
+			abort();
+		return;
+	}
 	if (read_file(NULL, copy->offset, page) != 0 || sa_journal_page_crc(page) != copy->crc)
 		return;
 	memcpy(&content, page, sizeof(content));

@@ -8,10 +8,11 @@
  *
  * Each seed is one life of a small cluster: pages of three relations are
  * written through the journal by several writers at once, relations are
- * truncated and written again past the journal, sections are retired.  Then the
- * power is cut: of what was not flushed, any sectors may be there and any not.
- * What the real reader then restores must leave every page whole, of the
- * relation's present incarnation, and not older than what was durable.
+ * truncated and written again past the journal or grow again from zeroes, sections are
+ * retired, checkpoints complete.  Then the power is cut: of what was not flushed, any
+ * sectors may be there and any not.  What the real reader then restores must leave
+ * every page whole, of the relation's present incarnation, and not older than what was
+ * durable; or empty, if it was added since the redo point.
  *
  * The writers' protocol here is the one of doublewrite.c, written again in few
  * lines.  --break leaves one of its rules out; the model must then find damage.
@@ -64,6 +65,7 @@ typedef struct PageState
 	bool		bypassed;		/* written past the journal and not flushed since */
 	bool		exists;
 	uint32		incarnation;
+	uint32		added;			/* when, as zeroes; 0 = with content */
 	uint32		version;		/* last handed over */
 	uint32		placed;			/* last version written to its place */
 	uint32		durable;		/* version flushed in place, of this incarnation */
@@ -74,6 +76,9 @@ typedef struct Batch
 {
 	int			step;			/* 0 = none, 1 = reserved, 2 = journal durable */
 	int			count;
+	int			copies;
+	uint32		begun;
+	uint32		wal;
 	int			pages[SECTION_BLOCKS];
 	int			placed;
 	SaRingPlace place;
@@ -87,6 +92,8 @@ static SaJournalSuper super;
 static PageState pages[PAGES];
 static Batch batches[BATCHES];
 static uint32 clock_;			/* versions and LSNs */
+static uint32 redo_begun;		/* of the checkpoint that began last, */
+static uint32 redo;				/* and of the one that was complete last */
 static const char *broken = "";
 static uint64 random_state;
 
@@ -135,6 +142,19 @@ device_write(Device *device, uint64 offset, const void *block)
 	device->pending[device->count].offset = offset;
 	memcpy(device->pending[device->count++].data, block, BLOCK);
 	memcpy(device->seen + offset, block, BLOCK);
+}
+
+/* A block of a file that grows: what was there before is gone for good. */
+static void
+device_zero(Device *device, uint64 offset)
+{
+	memset(device->seen + offset, 0, BLOCK);
+	memset(device->medium + offset, 0, BLOCK);
+	for (int i = 0; i < device->count; i++)
+	{
+		if (device->pending[i].offset == offset)
+			memset(device->pending[i].data, 0, BLOCK);
+	}
 }
 
 /* Any of the unflushed sectors, or of the unflushed blocks, arrive. */
@@ -246,6 +266,19 @@ retire(int step, int *count)
 	}
 }
 
+/* Can recovery make it from zeroes?  wal: of the checkpoint that began last. */
+static bool
+is_new(int page, uint32 wal)
+{
+	return pages[page].added > (breaks("new-redo") ? 0 : breaks("new-complete") ? redo : wal);
+}
+
+static int
+compare_new(const void *a, const void *b)
+{
+	return (int) is_new(*(const int *) a, redo_begun) - (int) is_new(*(const int *) b, redo_begun);
+}
+
 static void
 start_batch(Batch *batch)
 {
@@ -263,7 +296,15 @@ start_batch(Batch *batch)
 	}
 	if (batch->count == 0)
 		return;
-	if (!sa_ring_reserve(&ring, batch->count, &batch->place))
+	batch->begun = ++clock_;
+	batch->wal = redo_begun;
+	qsort(batch->pages, batch->count, sizeof(int), compare_new);
+	for (batch->copies = 0; batch->copies < batch->count; batch->copies++)
+	{
+		if (is_new(batch->pages[batch->copies], batch->wal))
+			break;
+	}
+	if (!sa_ring_reserve(&ring, batch->count, batch->copies, &batch->place))
 	{
 		for (int i = 0; i < batch->count; i++)
 			pages[batch->pages[i]].in_flight = false;
@@ -293,9 +334,10 @@ journal_batch(Batch *batch)
 
 		entries[i] = entry;
 	}
-	sa_journal_encode_header(&super, SA_JOURNAL_PAGES, &batch->place, 0, entries, batch->count, block);
+	sa_journal_encode_header(&super, SA_JOURNAL_PAGES, &batch->place, batch->wal, entries, batch->count,
+							 batch->copies, block);
 	device_write(&journal_device, batch->place.offset, block);
-	for (int i = 0; i < batch->count; i++)
+	for (int i = 0; i < batch->copies; i++)
 		device_write(&journal_device, batch->place.offset + (uint64) (1 + i) * BLOCK, batch->images[i]);
 }
 
@@ -313,9 +355,27 @@ place_page(Batch *batch)
 		batch->step = 0;
 }
 
+/* Blocks of zeroes, as the server adds them to a file. */
+static void
+grow(int relation)
+{
+	for (int b = 0; b < BLOCKS; b++)
+	{
+		PageState  *page = &pages[relation * BLOCKS + b];
+
+		page->incarnation++;
+		page->added = ++clock_;
+		page->version = page->placed = page->durable = 0;
+		page->exists = page->durable_exists = true;
+		page->bypassed = false;
+		device_zero(&data_device, (uint64) (relation * BLOCKS + b) * BLOCK);
+	}
+}
+
 /*
  * Truncate a relation to nothing and write it again past the journal, durably,
- * as an index build does that logs nothing.  Returns false when out of room.
+ * as an index build does that logs nothing; or let it grow again.  Returns false when
+ * out of room.
  */
 static bool
 rebuild(int relation, int step)
@@ -334,7 +394,7 @@ rebuild(int relation, int step)
 				if (pages[relation * BLOCKS + b].in_flight)
 					return false;
 			}
-			return sa_ring_reserve(&ring, 0, &place);
+			return sa_ring_reserve(&ring, 0, 0, &place);
 		case 1:
 			if (!breaks("forget-sync"))
 				sync_data();
@@ -342,7 +402,7 @@ rebuild(int relation, int step)
 		case 2:
 			if (!breaks("forget"))
 			{
-				sa_journal_encode_header(&super, SA_JOURNAL_FORGET, &place, 0, &entry, 1, block);
+				sa_journal_encode_header(&super, SA_JOURNAL_FORGET, &place, 0, &entry, 1, 0, block);
 				device_write(&journal_device, place.offset, block);
 			}
 			return true;
@@ -360,11 +420,17 @@ rebuild(int relation, int step)
 			}
 			return true;
 		default:
+			if (roll(2))
+			{
+				grow(relation);
+				return false;
+			}
 			for (int b = 0; b < BLOCKS; b++)
 			{
 				PageState  *page = &pages[relation * BLOCKS + b];
 
 				page->incarnation++;
+				page->added = 0;
 				page->version = page->placed = ++clock_;
 				page->exists = page->durable_exists = page->bypassed = true;
 				page->durable = 0;
@@ -377,13 +443,42 @@ rebuild(int relation, int step)
 	}
 }
 
+/* Pages that are on their way when it begins are durable when it is complete. */
+static bool
+checkpoint(int *step)
+{
+	switch (*step)
+	{
+		case 0:
+			redo_begun = ++clock_;
+			break;
+		case 1:
+			for (int i = 0; i < BATCHES; i++)
+			{
+				if (batches[i].step != 0 && batches[i].begun < redo_begun)
+					return true;	/* waits */
+			}
+			break;
+		case 2:
+			sync_data();
+			break;
+		default:
+			redo = redo_begun;
+			*step = -1;
+			return false;
+	}
+	(*step)++;
+	return true;
+}
+
 /* ---- a life, the cut, and what must be true ---- */
 
 static void
 live(void)
 {
 	int			lifetime = 20 + roll(400);
-	int			retire_step = -1,
+	int			checkpoint_step = -1,
+				retire_step = -1,
 				retire_count = 0,
 				rebuild_step = -1,
 				rebuilt = 0;
@@ -404,7 +499,11 @@ live(void)
 				sa_ring_seal(&ring);
 			retire_step = 0;
 		}
-		if (rebuild_step >= 0 && what < 50)
+		else if (what == 16 && checkpoint_step < 0)
+			checkpoint_step = 0;
+		if (checkpoint_step >= 0 && what % 4 == 0)
+			(void) checkpoint(&checkpoint_step);
+		else if (rebuild_step >= 0 && what < 50)
 			rebuild_step = rebuild(rebuilt, rebuild_step) ? rebuild_step + 1 : -1;
 		else if (retire_step >= 0 && what < 70)
 			retire_step = retire(retire_step, &retire_count) ? retire_step + 1 : -1;
@@ -442,6 +541,16 @@ repair(int page, const SaJournalScan *scan)
 
 		if (!sa_journal_same_page(&scan->copies[i].key, &key))
 			continue;
+		if (scan->copies[i].offset == 0)
+		{
+			size_t		count = 1;
+
+			while (i + count < scan->count && sa_journal_same_page(&scan->copies[i + count].key, &key))
+				count++;
+			if (!breaks("new-empty") && sa_journal_must_empty(in_place, &scan->copies[i], count))
+				memset(in_place, 0, BLOCK);
+			return;
+		}
 		read_journal(NULL, scan->copies[i].offset, copy);
 		if (sa_journal_page_crc(copy) != scan->copies[i].crc)
 			continue;
@@ -449,6 +558,12 @@ repair(int page, const SaJournalScan *scan)
 			memcpy(in_place, copy, BLOCK);
 		return;
 	}
+}
+
+static bool
+is_zero(const char *page)
+{
+	return page[0] == 0 && memcmp(page, page + 1, BLOCK - 1) == 0;
 }
 
 /* Returns what is wrong with a page, NULL if nothing is. */
@@ -462,6 +577,12 @@ judge(int number)
 
 	if (!page->exists || page->bypassed)
 		return NULL;			/* redo makes it again */
+	if (is_zero(in_place))
+	{
+		if (page->added == 0)
+			return "empty";
+		return page->added > redo || page->durable == 0 ? NULL : "empty, and recovery begins behind what made it";
+	}
 	memcpy(&first, in_place + 8, sizeof(first));
 	for (uint32 s = 0; s < SECTORS; s++)
 	{
@@ -487,7 +608,7 @@ one_life(uint64 seed)
 	const char *wrong = NULL;
 
 	random_state = seed * 2862933555777941757 + 3037000493;
-	clock_ = 0;
+	clock_ = redo = redo_begun = 0;
 	device_init(&data_device, (uint64) PAGES * BLOCK);
 	device_init(&journal_device, FILE_SIZE);
 	memset(batches, 0, sizeof(batches));
@@ -513,7 +634,7 @@ one_life(uint64 seed)
 
 	if (sa_journal_read_super(read_journal, NULL, &found, &is_there) != 0 || !is_there)
 		return "no superblock";
-	if (sa_journal_scan(read_journal, NULL, &found, 0, &scan) != 0)
+	if (sa_journal_scan(read_journal, NULL, &found, redo, &scan) != 0)
 		return "scan failed";
 	for (int i = 0; i < PAGES; i++)
 	{
