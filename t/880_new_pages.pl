@@ -20,7 +20,7 @@ use Test::More;
 need_volumes('ext4');
 
 my $node = new_node('main', volume => create_volume('data', fs => 'ext4', size => '2G'), mode => 'doublewrite', checksums => 1,
-	conf => "shared_buffers = 1MB\nautovacuum = off\ncheckpoint_timeout = 1h\nmax_wal_size = 2GB\nbgwriter_lru_maxpages = 0\n"
+	conf => "wal_level = replica\nshared_buffers = 1MB\nautovacuum = off\ncheckpoint_timeout = 1h\nmax_wal_size = 2GB\nbgwriter_lru_maxpages = 0\n"
 	  . "smgr_atomic.write_behind_size = 256kB\nsmgr_atomic.journal_size = 64MB\n");
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
@@ -99,16 +99,15 @@ cmp_ok($pages, '>', 300, "a database: $pages pages");
 cmp_ok($new, '<', 10, "... with copies, $new without");
 sql('CREATE TABLE h (g int); CREATE INDEX ON h USING hash (g); CHECKPOINT');
 ($pages, $new) = journaled_by('INSERT INTO h SELECT hashint4(g) FROM generate_series(1, 60000) g');
-my ($table, $index) = (pages_of('h'), pages_of('h_g_idx'));
-cmp_ok($new, '<', $table + 0.5 * $index, "a hash index of $index pages on a table of $table: $new of $pages pages without a copy");
+cmp_ok($new, '<', 0.3 * $pages, "a hash index: $pages pages written, again and again, $new without a copy");
 
 # ---- torn ----------------------------------------------------------------------------------
 
-# Block numbers that WAL knows from before a truncation, changed then, and used again.
+# Blocks that WAL knows from before a truncation, and that are used again.
 sub grow_again
 {
 	my ($value) = @_;
-	sql(q{CHECKPOINT; UPDATE t SET f = upper(f) WHERE g > 20000; DELETE FROM t WHERE g > 20000; VACUUM t});
+	sql('CHECKPOINT; DELETE FROM t WHERE g > 20000; VACUUM t');
 	my $left = pages_of('t');
 	sql("INSERT INTO t SELECT g, repeat('$value', 500) FROM generate_series(20001, 30000) g");
 	return ($left, sql(q{SELECT pg_relation_filepath('t')}));
@@ -116,7 +115,7 @@ sub grow_again
 
 sub digest { return sql('SELECT count(*) || sum(hashtext(t::text)::bigint)::text FROM t') }
 
-sql('VACUUM t');
+sql(q{TRUNCATE t; INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(1, 30000) g});
 my ($left, $file) = grow_again('a');
 cmp_ok(pages_of('t'), '>', $left + 400, "truncated to $left pages, then longer again");
 my $before = digest();
