@@ -659,7 +659,8 @@ put_new_pages_last(int *slots, int count, XLogRecPtr redo)
 		else
 			slots[copies++] = slots[i];
 	}
-	memcpy(slots + copies, without, (count - copies) * sizeof(int));
+	for (int i = copies; i < count; i++)
+		slots[i] = without[i - copies];
 	return copies;
 }
 

@@ -41,6 +41,9 @@ WHY_METHOD = {
         'server_cpu_us': 'the pool copies pages and the writers fill the journal',
         'ready_s': 'the journal is read, and torn pages are repaired, before redo'},
 }
+# Where there is a standby, on the same machine.
+KEEPS_UP = 'the standby keeps up, and takes processors and flushes of the device from the primary'
+WHY_STANDBY = dict.fromkeys(('tps', 'second_cv', 'second_sd', 'second_min', 'machine_cpu_us'), KEEPS_UP)
 SMALLEST = 0.01             # a difference below this is not worth a line
 
 
@@ -89,7 +92,7 @@ def losses(result):
     """
     found = []
     for arm in ours(result.plan):
-        reasons = {**WHY, **WHY_METHOD.get(arm.method, {})}
+        reasons = {**WHY, **WHY_METHOD.get(arm.method, {}), **(WHY_STANDBY if result.plan.standby_mb_s else {})}
         for key, metric in report.METRICS.items():
             entry = result.summary[arm.name].get(key)
             if entry and lost(entry, metric):

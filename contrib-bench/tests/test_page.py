@@ -110,7 +110,7 @@ class Claims(unittest.TestCase):
         self.assertEqual((text.split(' (')[0], kind), ('no difference shown', ''))
 
     def test_every_reason_belongs_to_a_figure(self):
-        for reasons in (claims.WHY, *claims.WHY_METHOD.values()):
+        for reasons in (claims.WHY, claims.WHY_STANDBY, *claims.WHY_METHOD.values()):
             for key in reasons:
                 self.assertTrue(report.METRICS[key].better, key)
 
