@@ -39,7 +39,7 @@ usage(FILE *out)
 		  "  software   the filesystem does (copy-on-write of XFS)\n"
 		  "  none       page writes may tear, or nothing is known; the reason says what\n"
 		  "             to change.  If the page journal works there, smgr_atomic makes\n"
-		  "             them torn-free all the same, by writing each page twice; if not,\n"
+		  "             them torn-free all the same, by writing most pages twice; if not,\n"
 		  "             PostgreSQL needs full_page_writes = on\n\n"
 		  "It writes pages to a file without a name in the directory, so it needs write\n"
 		  "permission there, as the server's user has (sudo -u postgres); it need not be\n"

@@ -212,17 +212,20 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, Block
 
 /*
  * The entries that make a file longer, in the same way; before(reln, fork, block,
- * nblocks, page, skipFsync) is called first, with page NULL for blocks of zeroes.
+ * nblocks, page, skipFsync) is called first, with page NULL for blocks of zeroes.  If
+ * is_proof(member) there is nothing to do.
  */
 #if PG_VERSION_NUM < 160000
 typedef char *SaNewPage;
 #else
 typedef const void *SaNewPage;
 #endif
-#define SA_DEFINE_EXTEND_ENTRY(entry, before) \
+#define SA_DEFINE_EXTEND_ENTRY(entry, is_proof, before) \
 static void \
 entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaNewPage page, bool skipFsync) \
 { \
+	if (is_proof(SA_SMGR_extend)) \
+		return; \
 	before(reln, fork, block, 1, page, skipFsync); \
 	mdextend(reln, fork, block, page, skipFsync); \
 }

@@ -47,8 +47,9 @@
  *
  * Retiring takes as long as writing back what is in the page cache of these
  * files, so a worker of its own (retirer.c) does it ahead of need.  No more pages
- * of ours are dirty in the page cache than the ring has room for.  Who finds the
- * ring full retires too: nobody waits for the worker.
+ * of ours are dirty in the page cache than the ring has room for copies of; of those
+ * that have none SA_JOURNAL_KEYS times as many.  Who finds the ring full retires
+ * too: nobody waits for the worker.
  *
  * The file is opened by the postmaster at start, if pages go through it from the
  * start on, and inherited by every process; or by the driver when it is first
@@ -140,7 +141,7 @@ typedef struct DoublewriteShared
 
 static DoublewriteShared *shared = NULL;
 
-/* keys[section * section_blocks + n]: nth page of the section */
+/* keys[section * section_pages + n]: nth page of the section */
 static SaJournalKey *keys = NULL;
 
 /* Of the postmaster, inherited; else of this process. */
@@ -156,10 +157,16 @@ section_blocks(void)
 	return sa_journal_section_blocks((uint64) sa_journal_size * 1024);
 }
 
+static uint32
+section_pages(void)
+{
+	return sa_journal_section_pages(section_blocks());
+}
+
 static Size
 keys_size(void)
 {
-	return mul_size(SA_JOURNAL_SECTIONS * sizeof(SaJournalKey), section_blocks());
+	return mul_size(SA_JOURNAL_SECTIONS * sizeof(SaJournalKey), section_pages());
 }
 
 Size
@@ -532,7 +539,7 @@ sa_doublewrite_status(SaJournalStatus *status)
 	{
 		const SaRingSection *section = &shared->ring.sections[sa_ring_section(&shared->ring, i)];
 
-		status->used += (uint64) Max(section->used_blocks, section->pages) * SA_JOURNAL_BLOCK;
+		status->used += (uint64) Max(section->used_blocks, section->pages / SA_JOURNAL_KEYS) * SA_JOURNAL_BLOCK;
 	}
 	status->batches = shared->batches;
 	status->pages = shared->pages;
@@ -587,7 +594,7 @@ sa_doublewrite_sync_ends(bool failed, const char *path)
 static SaJournalKey *
 section_keys(int section)
 {
-	return keys + (Size) section * section_blocks();
+	return keys + (Size) section * section_pages();
 }
 
 /* ---- writers ---- */
@@ -846,6 +853,13 @@ sa_doublewrite_has_moved(void)
 /* Pages that the ring has at most. */
 uint32
 sa_doublewrite_pages_max(void)
+{
+	return SA_JOURNAL_SECTIONS * section_pages();
+}
+
+/* And of which there are copies. */
+uint32
+sa_doublewrite_copies_max(void)
 {
 	return SA_JOURNAL_SECTIONS * section_blocks();
 }

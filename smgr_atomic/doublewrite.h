@@ -80,6 +80,7 @@ extern void sa_doublewrite_sync_ends(bool failed, const char *path);
 extern bool sa_doublewrite_has_moved(void);
 extern void sa_doublewrite_set_retirer(Latch *latch);
 extern uint32 sa_doublewrite_pages_max(void);
+extern uint32 sa_doublewrite_copies_max(void);
 extern uint32 sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire);
 extern bool sa_doublewrite_has_room(void);
 extern bool sa_doublewrite_may_go_on(void);

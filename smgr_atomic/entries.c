@@ -18,9 +18,8 @@
  *	 the pool, the driver before it arms.  A pool whose pages a read, a truncation
  *	 or a removal passes by stays closed, and images stay on.
  * - "immedsync" is not relied on (see write.c).  The sync
- *	 table has a row for each handler, chosen by the request.  "extend" and
- *	 "zeroextend" are not either: nothing is taken for a new page unless they
- *	 come (newpages.c).
+ *	 table has a row for each handler, chosen by the request.  Without "extend"
+ *	 every page gets a copy in the page journal (newpages.c).
  *
  * All variables are private to the process.
  *
@@ -100,7 +99,7 @@ before_extension(SMgrRelation reln, ForkNumber fork, BlockNumber block, BlockNum
 		sa_newpages_added(saRelFile(reln), fork, block);
 }
 
-SA_DEFINE_EXTEND_ENTRY(table_extend, before_extension)
+SA_DEFINE_EXTEND_ENTRY(table_extend, is_proof, before_extension)
 SA_DEFINE_ZEROEXTEND_ENTRY(table_zeroextend, before_extension);
 SA_DEFINE_WRITE_ENTRY(table_write, write_pages)
 SA_DEFINE_READ_ENTRY(table_read, read_page)
@@ -269,7 +268,15 @@ call_unlink(SMgrRelation reln)
 	smgrdounlinkall(&reln, 1, false);
 }
 
-/* Does the call come to us?  md.c complains that there is no such file. */
+static void
+call_extend(SMgrRelation reln)
+{
+	SaPageBuffer page = {0};
+
+	smgrextend(reln, MAIN_FORKNUM, InvalidBlockNumber, page.data, true);
+}
+
+/* Does the call come to us?  md.c complains that there is no such file, or block. */
 static bool
 comes_to_us(SaSmgrMember entry, void (*call) (SMgrRelation reln))
 {
@@ -322,6 +329,8 @@ sa_entries_prove(void)
 		sa_attach_failed(why);
 		return false;
 	}
+	if (comes_to_us(SA_SMGR_extend, call_extend))
+		sa_newpages_can_tell();
 	return true;
 }
 

@@ -106,6 +106,13 @@ sa_journal_section_blocks(uint64 file_size)
 	return (uint32) Min(blocks, MAX_SECTION_BLOCKS);
 }
 
+/* Pages of a section at most.  Of those without a copy as many may be on their way as stock has dirty, within reason. */
+uint32
+sa_journal_section_pages(uint32 section_blocks)
+{
+	return section_blocks * SA_JOURNAL_KEYS;
+}
+
 uint64
 sa_journal_super_offset(uint64 serial)
 {
@@ -286,11 +293,11 @@ newest(SaRing *ring)
 	return &ring->sections[sa_ring_section(ring, ring->live - 1)];
 }
 
-/* A section has keys for as many pages as it has blocks. */
 static bool
 has_room(const SaRing *ring, const SaRingSection *section, uint32 pages, uint32 blocks)
 {
-	return section->used_blocks + blocks <= ring->section_blocks && section->pages + pages <= ring->section_blocks;
+	return section->used_blocks + blocks <= ring->section_blocks &&
+		section->pages + pages <= sa_journal_section_pages(ring->section_blocks);
 }
 
 /*

@@ -15,6 +15,7 @@
 
 #define SA_JOURNAL_BLOCK 8192
 #define SA_JOURNAL_SECTIONS 8
+#define SA_JOURNAL_KEYS 4		/* pages of a section at most, for each of its blocks: many have no copy */
 #define SA_JOURNAL_UUID 16
 #define SA_JOURNAL_SUPER_SLOTS 2
 #define SA_JOURNAL_RING 65536	/* offset of the ring in the file */
@@ -130,6 +131,7 @@ typedef int (*SaJournalRead) (void *arg, uint64 offset, void *block);
 /* format */
 extern uint64 sa_journal_file_size(uint32 section_blocks);
 extern uint32 sa_journal_section_blocks(uint64 file_size);
+extern uint32 sa_journal_section_pages(uint32 section_blocks);
 extern uint64 sa_journal_super_offset(uint64 serial);
 extern void sa_journal_encode_super(const SaJournalSuper *super, void *block);
 extern bool sa_journal_decode_super(const void *block, SaJournalSuper *super);

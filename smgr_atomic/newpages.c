@@ -13,9 +13,10 @@
  * images to be on, with this library or without.)
  *
  * So until a later checkpoint is complete such a page needs no copy in the page
- * journal.  If it tears, zeroes are put in its place, and recovery makes it again.
- * The journal has only its checksum, by which it is known to be torn, so what is
- * loaded in bulk is written once, not twice.
+ * journal.  The journal has only its checksum, so what is loaded in bulk is written
+ * once, not twice.  If what is in place at a start after a crash is none of the
+ * versions whose checksums the journal still has - torn, or older - zeroes are put
+ * there, and recovery makes the page again.
  *
  * WAL may also speak of a block of the same number that was truncated or dropped
  * before.  That finds no page, as when the file is short, and is forgotten when
@@ -52,8 +53,8 @@
  * truncating it.  Files are copied past us by CREATE and ALTER DATABASE only, into
  * a database or tablespace that has none of them, and a checkpoint begins before.
  *
- * Each place is protected by its spinlock, in which nothing is called.  "noting" is set
- * once, by the checkpointer, and read without a lock: who sees it late notes late.
+ * Each place is protected by its spinlock, in which nothing is called.  Bits of "noting"
+ * are only ever set, and read without a lock: who sees them late notes late.
  *
  *-------------------------------------------------------------------------
  */
@@ -78,9 +79,13 @@ typedef struct Place
 	XLogRecPtr	redo;			/* ... after this redo point was published */
 } Place;
 
+/* What must be so before a block is noted. */
+#define CHECKPOINTED	0x01	/* a checkpoint of this primary is complete */
+#define CAN_TELL		0x02	/* who adds blocks with content comes to us */
+
 typedef struct NewPagesShared
 {
-	pg_atomic_uint32 noting;	/* a checkpoint of this primary is complete */
+	pg_atomic_uint32 noting;
 	Place		places[PLACES];
 } NewPagesShared;
 
@@ -111,7 +116,14 @@ sa_newpages_shmem_init(void)
 void
 sa_newpages_checkpointed(void)
 {
-	pg_atomic_write_u32(&shared->noting, 1);
+	(void) pg_atomic_fetch_or_u32(&shared->noting, CHECKPOINTED);
+}
+
+/* The entry "extend" is proven (entries.c).  Any process. */
+void
+sa_newpages_can_tell(void)
+{
+	(void) pg_atomic_fetch_or_u32(&shared->noting, CAN_TELL);
 }
 
 static Place *
@@ -131,7 +143,7 @@ sa_newpages_added(SaRelFile rel, ForkNumber fork, BlockNumber block)
 	XLogRecPtr	redo;
 
 	if (shared == NULL || fork != MAIN_FORKNUM || !XLogIsNeeded() || RecoveryInProgress() ||
-		pg_atomic_read_u32(&shared->noting) == 0)
+		pg_atomic_read_u32(&shared->noting) != (CHECKPOINTED | CAN_TELL))
 		return;
 	place = place_of(&rel);
 	redo = GetRedoRecPtr();

@@ -5,11 +5,12 @@
  *
  * Runs in the postmaster (or a standalone server) at start, and again after a
  * backend's crash, before any child that could read a page.  If the start is
- * not a clean one and a marker says that the journal was in use, every page
- * that has a copy in the journal's window is read in place and, unless it is
- * newer, overwritten by its newest whole copy; or, if it has none because recovery
- * can make it from zeroes (newpages.c), it is overwritten by zeroes unless it is one of
- * those that were written.  Then all files with such pages are fsynced.  Nothing in the journal changes before that, so a crash in here
+ * not a clean one and a marker says that the journal was in use, every page that
+ * the journal's window tells of is read in place.  If its newest whole entry has a
+ * copy, that is put there, unless what is there is newer.  If it has none, because
+ * recovery can make the page from zeroes (newpages.c), zeroes are put there, unless
+ * what is there is one of the versions that entries tell of.  Then all files with such
+ * pages are fsynced.  Nothing in the journal changes before that, so a crash in here
  * costs nothing but time: the next start does it all again.  Only after that
  * doublewrite.c begins a new generation, and what is in the file counts no more.
  *

@@ -252,10 +252,11 @@ sa_retirer_main(Datum arg)
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
 	pace_event = saWaitEvent(SA_PACE_WAIT_EVENT);
-	page_keys = MemoryContextAlloc(TopMemoryContext, sa_doublewrite_pages_max() * sizeof(SaJournalKey));
+	page_keys = MemoryContextAllocExtended(TopMemoryContext, (Size) sa_doublewrite_pages_max() * sizeof(SaJournalKey),
+										   MCXT_ALLOC_HUGE);
 	before_shmem_exit(leave_at_exit, 0);
 	sa_doublewrite_set_retirer(MyLatch);
-	sa_steps_begin(&steps, sa_io_depth, sa_doublewrite_pages_max());
+	sa_steps_begin(&steps, sa_io_depth, sa_doublewrite_copies_max());
 
 	while (!ShutdownRequestPending)
 	{

@@ -295,12 +295,12 @@ smgr_atomic_journal(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(journal.used);
 	values[i++] = Int64GetDatum(journal.batches);
 	values[i++] = Int64GetDatum(journal.pages);
-	values[i++] = Int64GetDatum(journal.new_pages);
 	values[i++] = Int64GetDatum(journal.retirements);
 	values[i++] = Int64GetDatum(journal.waits);
 	values[i++] = Int64GetDatum(journal.pauses);
 	values[i++] = Int64GetDatum(journal.repair_checked);
 	values[i++] = Int64GetDatum(journal.repair_restored);
+	values[i++] = Int64GetDatum(journal.new_pages);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 

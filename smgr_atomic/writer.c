@@ -534,8 +534,8 @@ journal_batch(void)
 	sa_doublewrite_write(me->batch, me->batch_count, &batch);
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, begun);
-	/* a header alone is like a page that goes alone, and says nothing of many */
-	if (batch.copies > 0 || me->batch_count == 1)
+	/* a header alone is like a page that goes alone, and few copies say nothing of many pages */
+	if (batch.copies > me->batch_count / 2 || me->batch_count == 1)
 		sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
 	if (me->is_writer)
 	{

@@ -125,12 +125,12 @@ CREATE FUNCTION smgr_atomic_journal(
     OUT used bigint,
     OUT batches bigint,
     OUT pages bigint,
-    OUT new_pages bigint,
     OUT retirements bigint,
     OUT waits bigint,
     OUT pauses bigint,
     OUT repair_checked bigint,
-    OUT repair_restored bigint)
+    OUT repair_restored bigint,
+    OUT new_pages bigint)
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 
 CREATE VIEW smgr_atomic_journal AS SELECT * FROM smgr_atomic_journal();

@@ -13,15 +13,13 @@ use FindBin;
 use lib $FindBin::Bin;
 use SmgrAtomic::Root;
 use SmgrAtomic::Node;
-use SmgrAtomic::Contract;
-use PostgreSQL::Test::Utils;
 use Test::More;
 
 need_volumes('ext4');
 
 my $node = new_node('main', volume => create_volume('data', fs => 'ext4', size => '2G'), mode => 'doublewrite', checksums => 1,
 	conf => "wal_level = replica\nshared_buffers = 1MB\nautovacuum = off\ncheckpoint_timeout = 1h\nmax_wal_size = 2GB\nbgwriter_lru_maxpages = 0\n"
-	  . "smgr_atomic.write_behind_size = 256kB\nsmgr_atomic.journal_size = 64MB\n");
+	  . "smgr_atomic.write_behind_size = 256kB\nsmgr_atomic.journal_size = 192MB\n");
 
 sub sql { return $node->safe_psql('postgres', $_[0]) }
 
@@ -51,6 +49,14 @@ sub tear
 	seek $fh, $block * 8192 + 4096, 0;
 	print $fh "\0" x 4096;
 	close $fh or die "$file: $!";
+	return;
+}
+
+# A crash of the server, with nothing on its way.
+sub crash
+{
+	$node->poll_query_until('postgres', 'SELECT used = 0 FROM smgr_atomic_pool') or die 'the pool does not drain';
+	$node->stop('immediate');
 	return;
 }
 
@@ -119,7 +125,7 @@ sql(q{TRUNCATE t; INSERT INTO t SELECT g, repeat('x', 500) FROM generate_series(
 my ($left, $file) = grow_again('a');
 cmp_ok(pages_of('t'), '>', $left + 400, "truncated to $left pages, then longer again");
 my $before = digest();
-$node->stop('immediate');
+crash();
 my ($restored, $emptied, $rewritten) = starts('nothing torn');
 is("$restored $emptied", '0 0', '... nothing restored or emptied');
 cmp_ok($rewritten, '>', 400, '... but written again: a crash of the server only');
@@ -127,7 +133,7 @@ is(digest(), $before, '... nothing lost');
 
 ($left, $file) = grow_again('b');
 $before = digest();
-$node->stop('immediate');
+crash();
 tear($file, $left + $_) for 10 .. 19;
 $node->append_conf('postgresql.conf', 'smgr_atomic.ignore_journal = on');
 system('cp', '-a', $node->data_dir, $node->basedir . '/aside') == 0 or die 'cp';
@@ -144,7 +150,7 @@ is(sql(q{SELECT count(*) FROM smgr_atomic_torn_pages('t')}), '0', '... whole');
 # the same pages after a checkpoint
 sql(q{CHECKPOINT; UPDATE t SET g = -g WHERE g > 20000});
 $before = digest();
-$node->stop('immediate');
+crash();
 tear($file, $left + $_) for 10 .. 19;
 ($restored, $emptied) = starts('ten pages torn, after a checkpoint');
 is("$restored $emptied", '10 0', '... restored from their copies');
@@ -161,7 +167,7 @@ sql(q{CHECKPOINT; SET wal_skip_threshold = 0;
 cmp_ok($pages, '>', 600, "wal_level = minimal: $pages pages");
 is($new, 0, '... all of them with copies');
 $file = sql(q{SELECT pg_relation_filepath('m')});
-$node->stop('immediate');
+crash();
 tear($file, $_) for 10 .. 19;
 ($restored, $emptied) = starts('... torn');
 is("$restored $emptied", '10 0', '... restored');

@@ -21,6 +21,7 @@
 #define SECTION_BLOCKS 9
 #define FILE_SIZE (SA_JOURNAL_RING + SA_JOURNAL_SECTIONS * SECTION_BLOCKS * BLOCK)
 #define RELATIONS 4
+#define BATCHES 40				/* then a "forget", and some more */
 #define REDO 38					/* copies of batches before it are void */
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,6 +66,19 @@ write_batch(const SaJournalSuper *super, SaRing *ring, int count, int copies)
 	sa_ring_done(ring, place.section, count);
 }
 
+/* Pages of the nth batch, from 1, and copies among them. */
+static int
+pages_of(uint64 sequence)
+{
+	return sequence > BATCHES ? 2 : 1 + (int) (sequence - 1) % (SECTION_BLOCKS - 1);
+}
+
+static int
+copies_of(uint64 sequence)
+{
+	return sequence > BATCHES ? 2 : pages_of(sequence) / (1 + (int) (sequence - 1) % 3);
+}
+
 static void
 write_forget(const SaJournalSuper *super, SaRing *ring)
 {
@@ -88,8 +102,8 @@ make_pristine(void)
 	static char block[BLOCK];
 
 	sa_ring_init(&ring, SECTION_BLOCKS);
-	for (int i = 0; i < 40; i++)
-		write_batch(&super, &ring, 1 + i % (SECTION_BLOCKS - 1), (1 + i % (SECTION_BLOCKS - 1)) / (1 + i % 3));
+	for (int i = 1; i <= BATCHES; i++)
+		write_batch(&super, &ring, pages_of(i), copies_of(i));
 	write_forget(&super, &ring);
 	for (int i = 0; i < 3; i++)
 		write_batch(&super, &ring, 2, 2);
@@ -173,6 +187,8 @@ check_copy(const SaJournalCopy *copy)
 	Content		content;
 	uint32		i = copy->key.block;
 
+	if ((copy->offset == 0) != (i >= (uint32) copies_of(copy->sequence)))
+		abort();
 	if (copy->offset == 0)
 	{
 		/* of a page without a copy there is only what the header says */
