@@ -3,7 +3,7 @@
 # their file since the last checkpoint began have no copy in the page journal.
 # Those that are torn are emptied before recovery, which makes them again.  The table
 # is truncated now and then, so that WAL knows its blocks from before.  (Controls: t/880
-# has one that starts without emptying, t/810 has damage without repair.)
+# has one that starts without repair, t/810 has damage without it.)
 
 use strict;
 use warnings;

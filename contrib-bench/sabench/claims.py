@@ -37,7 +37,7 @@ WHY_METHOD = {
     'page journal': {
         **dict.fromkeys(('tps', *(key for key in WHY if key.startswith('task_')), 'drained_bytes_per_transaction',
                          'data_bytes_per_page', 'bytes_per_page', 'machine_cpu_us'),
-                        'each page is written twice, to the journal and then in place'),
+                        'pages that are not new are written twice, to the journal and then in place'),
         'server_cpu_us': 'the pool copies pages and the writers fill the journal',
         'ready_s': 'the journal is read, and torn pages are repaired, before redo'},
 }
