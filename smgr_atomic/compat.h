@@ -135,12 +135,12 @@ typedef PGIOAlignedBlock SaPageBuffer;
  * SA_DEFINE_WRITE_ENTRY(entry, target) defines the function "entry" for the
  * server's table, which calls target with the arguments of smgr_writev.
  */
-#if PG_VERSION_NUM < 170000
 #if PG_VERSION_NUM < 160000
 typedef char *SaPage;
 #else
 typedef const void *SaPage;
 #endif
+#if PG_VERSION_NUM < 170000
 #define SA_SMGR_write_pages SA_SMGR_write
 #define SA_DEFINE_WRITE_ENTRY(entry, target) \
 static void \
@@ -215,14 +215,9 @@ entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, void **pages, Block
  * nblocks, page, skipFsync) is called first, with page NULL for blocks of zeroes.  If
  * is_proof(member) there is nothing to do.
  */
-#if PG_VERSION_NUM < 160000
-typedef char *SaNewPage;
-#else
-typedef const void *SaNewPage;
-#endif
 #define SA_DEFINE_EXTEND_ENTRY(entry, is_proof, before) \
 static void \
-entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaNewPage page, bool skipFsync) \
+entry(SMgrRelation reln, ForkNumber fork, BlockNumber block, SaPage page, bool skipFsync) \
 { \
 	if (is_proof(SA_SMGR_extend)) \
 		return; \

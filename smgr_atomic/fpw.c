@@ -650,10 +650,10 @@ sa_fpw_unlinkfiletag(const FileTag *tag)
 		if (tag->segno == EVERY_NEXT)
 			every_requested = false;
 		request_every();
+		if (!RecoveryInProgress())
+			sa_newpages_checkpointed();
 	}
 
-	if (tag->forknum == SA_ACTION_EVERY && !RecoveryInProgress())
-		sa_newpages_checkpointed();
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (tag->forknum == SA_ACTION_EVERY)
 		shared->status.checkpointed = !RecoveryInProgress();	/* not that at its end: see guard.c */

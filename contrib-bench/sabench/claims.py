@@ -38,6 +38,7 @@ WHY_METHOD = {
         **dict.fromkeys(('tps', *(key for key in WHY if key.startswith('task_')), 'drained_bytes_per_transaction',
                          'data_bytes_per_page', 'bytes_per_page', 'machine_cpu_us'),
                         'pages that are not new are written twice, to the journal and then in place'),
+        'task_s': 'pages that are not new are written twice, and fewer than in stock wait in the page cache at its end',
         'server_cpu_us': 'the pool copies pages and the writers fill the journal',
         'ready_s': 'the journal is read, and torn pages are repaired, before redo'},
 }
