@@ -2,7 +2,8 @@
 # The system-call witness over changes of smgr_atomic.mode and pauses: from
 # before images go off until the checkpoint after they came on has completed, no
 # page is overwritten but by an atomic pwritev2(); with the page journal, none but
-# after a write of the same page to the journal has returned.
+# after a write of the same page to the journal has returned, or zeroes that were
+# added to the file after the redo point from which a crash would be recovered.
 #
 # Where that time begins and ends is read from the same trace: the server's log
 # lines are system calls too, and so is the write of pg_control that completes a
@@ -26,18 +27,20 @@ sub new
 	my $self = SmgrAtomic::Witness::new($class, $data_dir);
 
 	%$self = (%$self, mode => $mode, phase => 'plain', since_checkpoint => [], windows => 0,
-		inside => { safe => 0, plain => 0 }, outside => { safe => 0, plain => 0 }, bad => []);
+		inside => { safe => 0, new => 0, plain => 0 }, outside => { safe => 0, new => 0, plain => 0 }, bad => [],
+		calls => 0, last_call => {}, redo => {}, completed => undef, added => {});
 	return $self;
 }
 
 # Enough of each string to recognise a line of the log and a page, and of each
-# vector for a batch of the journal.
+# vector for a batch of the journal.  A process that waits ends a wait before it acts.
 sub strace_options
 {
 	my ($self, $file) = @_;
 	my @options = $self->SUPER::strace_options($file);
 
 	$options[2] = 300;
+	$options[-1] .= ',?epoll_wait,?epoll_pwait,?epoll_pwait2';
 	return @options;
 }
 
@@ -47,6 +50,20 @@ sub strace_options
 sub call
 {
 	my ($self, $pid, $name, $args, $result, $length) = @_;
+	my $before = $self->{last_call}{$pid} // 0;
+
+	$self->{last_call}{$pid} = ++$self->{calls};
+	return if $name =~ /^epoll/;
+	if ($name eq 'write' && $args =~ /LOG:  checkpoint starting/)
+	{
+		# its redo point came after the checkpointer's call before this line
+		$self->{redo}{$pid} = $before;
+	}
+	elsif ($name =~ /^p?write/ && $args =~ m{^\d+<[^>]*/global/pg_control>} && defined $self->{redo}{$pid})
+	{
+		$self->{completed} = delete $self->{redo}{$pid};
+	}
+	$self->allocated($args) if $name eq 'fallocate' && $result eq '0';
 
 	if ($name eq 'write' && $args =~ /LOG:  (checkpoint starting|smgr_atomic: full_page_writes is now (on|off))/)
 	{
@@ -74,18 +91,50 @@ sub images_off
 sub judge
 {
 	my ($self, $pid, $path, $offset, $bytes, $asked, $result, $length, $line) = @_;
-	return if $offset >= $length;
+	my @blocks = map { "$path $_" } $offset / PAGE .. ($offset + $bytes) / PAGE - 1;
+
+	return $self->appended($line, @blocks) if $offset >= $length;
 	my $safe = $self->{mode} eq 'doublewrite' ? $self->from_journal($pid, $bytes, $line)
 	  : $asked && $bytes >= PAGE && $bytes <= MAX_ATOMIC
 	  && ($bytes & ($bytes - 1)) == 0 && $offset % $bytes == 0
 	  && ($result eq '?' || $result == $bytes);
 	my $where = $self->{phase} eq 'plain' ? 'outside' : 'inside';
 
-	$self->{$where}{ $safe ? 'safe' : 'plain' }++;
-	return if $safe;
+	my $new = !$safe && $self->{mode} eq 'doublewrite' && $self->are_new(@blocks);
+
+	$self->{$where}{ $safe ? 'safe' : $new ? 'new' : 'plain' }++;
+	return if $safe || $new;
 	push @{ $where eq 'inside' ? $self->{bad} : $self->{since_checkpoint} },
 	  "overwritten plainly (phase $self->{phase}): $line";
 	return;
+}
+
+sub appended
+{
+	my ($self, $line, @blocks) = @_;
+	my $zeroes = !grep { !/^"(?:\\0)+"/ } SmgrAtomic::Witness::buffers($line);
+
+	$self->{added}{$_} = $zeroes ? $self->{calls} : 0 for @blocks;
+	return;
+}
+
+sub allocated
+{
+	my ($self, $args) = @_;
+	my $path = $self->relation_of($args) // return;
+	my ($offset, $bytes) = $args =~ /, (\d+), (\d+)$/ or die "fallocate($args)";
+
+	$self->{added}{"$path $_"} = $self->{calls} for $offset / PAGE .. ($offset + $bytes) / PAGE - 1;
+	return;
+}
+
+# Recovery would begin before these blocks of zeroes were added, so it can make them
+# again.  Those of the last checkpoint that began are fewer; but one that is on its
+# way when a checkpoint begins was looked at before.
+sub are_new
+{
+	my ($self, @blocks) = @_;
+	return defined $self->{completed} && !grep { ($self->{added}{$_} // 0) <= $self->{completed} } @blocks;
 }
 
 package main;
