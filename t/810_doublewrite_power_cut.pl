@@ -25,14 +25,18 @@ my $cuts = $ENV{CRASH_CUTS} // 1;
 
 use constant MOST_CUTS => 10;
 
+# More than a batch of the journal can be, which takes a section of it: pages that are
+# being written to their places are among it.
+use constant BEYOND_A_BATCH => 1280 * 1024;
+
 sub one_cut
 {
-	my ($lab, $number, %options) = @_;
+	my ($lab, $number, $cut, %options) = @_;
 	my $run = $lab->begin(arm => 'doublewrite', seed => $number);
 
 	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
 	$run->workload;
-	$run->cut;
+	$run->cut(%$cut);
 	$run->power_on;
 	$run->recover_and_verify(%options);
 	note "seed $number: cut by $run->{cut}{last_cut}, $run->{split} writes split, "
@@ -54,7 +58,7 @@ for my $place (
 
 	for my $i (1 .. MOST_CUTS)
 	{
-		my $run = one_cut($lab, $seed + $i);
+		my $run = one_cut($lab, $seed + $i, {});
 		is(join("\n", @{ $run->{problems} }), '', "$name, seed $run->{seed}: sound after repair and recovery");
 		is($run->{lost}, 0, "... none of $run->{acknowledged} acknowledged commits lost");
 		like($run->log_text, qr/page journal: [1-9]\d* batches/, '... pages were repaired from the journal')
@@ -72,7 +76,9 @@ for my $place (
 
 	for my $i (1 .. MOST_CUTS)
 	{
-		my $run = one_cut($lab, $seed + $i, conf => ['smgr_atomic.ignore_journal=on']);
+		my %cut = $i % 2 ? (unflushed => BEYOND_A_BATCH / $lab->{sector}) : ();
+		my $run = one_cut($lab, $seed + $i, \%cut, conf => ['smgr_atomic.ignore_journal=on']);
+
 		$damaged += @{ $run->{problems} } > 0;
 		$run->end;
 		last if $damaged;
