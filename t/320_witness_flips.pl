@@ -54,28 +54,27 @@ sub call
 
 	$self->{last_call}{$pid} = ++$self->{calls};
 	return if $name =~ /^epoll/;
-	if ($name eq 'write' && $args =~ /LOG:  checkpoint starting/)
-	{
-		# its redo point came after the checkpointer's call before this line
-		$self->{redo}{$pid} = $before;
-	}
-	elsif ($name =~ /^p?write/ && $args =~ m{^\d+<[^>]*/global/pg_control>} && defined $self->{redo}{$pid})
-	{
-		$self->{completed} = delete $self->{redo}{$pid};
-	}
-	$self->allocated($args) if $name eq 'fallocate' && $result eq '0';
-
 	if ($name eq 'write' && $args =~ /LOG:  (checkpoint starting|smgr_atomic: full_page_writes is now (on|off))/)
 	{
-		if    (!$2)         { $self->{since_checkpoint} = [] }
+		if    (!$2)         { $self->checkpoint_begun($pid, $before) }
 		elsif ($2 eq 'off') { $self->images_off }
 		else                { $self->{phase} = 'on' }
 	}
-	elsif ($name =~ /^p?write/ && $self->{phase} eq 'on' && $args =~ m{^\d+<[^>]*/global/pg_control>})
+	elsif ($name =~ /^p?write/ && $args =~ m{^\d+<[^>]*/global/pg_control>})
 	{
-		$self->{phase} = 'plain';
+		$self->{phase} = 'plain' if $self->{phase} eq 'on';
+		$self->{completed} = delete $self->{redo}{$pid} if defined $self->{redo}{$pid};
 	}
 	return $self->SUPER::call($pid, $name, $args, $result, $length);
+}
+
+# Its redo point came after the checkpointer's call before it said so.
+sub checkpoint_begun
+{
+	my ($self, $pid, $before) = @_;
+	$self->{since_checkpoint} = [];
+	$self->{redo}{$pid} = $before;
+	return;
 }
 
 sub images_off
@@ -98,9 +97,8 @@ sub judge
 	  : $asked && $bytes >= PAGE && $bytes <= MAX_ATOMIC
 	  && ($bytes & ($bytes - 1)) == 0 && $offset % $bytes == 0
 	  && ($result eq '?' || $result == $bytes);
-	my $where = $self->{phase} eq 'plain' ? 'outside' : 'inside';
-
 	my $new = !$safe && $self->{mode} eq 'doublewrite' && $self->are_new(@blocks);
+	my $where = $self->{phase} eq 'plain' ? 'outside' : 'inside';
 
 	$self->{$where}{ $safe ? 'safe' : $new ? 'new' : 'plain' }++;
 	return if $safe || $new;
@@ -109,10 +107,12 @@ sub judge
 	return;
 }
 
+# Zeroes count from now on; what is not known to be zeroes does not.
 sub appended
 {
 	my ($self, $line, @blocks) = @_;
-	my $zeroes = !grep { !/^"(?:\\0)+"/ } SmgrAtomic::Witness::buffers($line);
+	my @shown = SmgrAtomic::Witness::shown($line);
+	my $zeroes = @shown && !grep { !/^"(?:\\0)+"/ } @shown;
 
 	$self->{added}{$_} = $zeroes ? $self->{calls} : 0 for @blocks;
 	return;
@@ -120,10 +120,7 @@ sub appended
 
 sub allocated
 {
-	my ($self, $args) = @_;
-	my $path = $self->relation_of($args) // return;
-	my ($offset, $bytes) = $args =~ /, (\d+), (\d+)$/ or die "fallocate($args)";
-
+	my ($self, $path, $offset, $bytes) = @_;
 	$self->{added}{"$path $_"} = $self->{calls} for $offset / PAGE .. ($offset + $bytes) / PAGE - 1;
 	return;
 }

@@ -263,6 +263,14 @@ sub buffers
 	return $args =~ /iov_base=("(?:[^"\\]|\\.)*"(?:\.\.\.)?)/g;
 }
 
+# The same, or of the one buffer of a call without a vector.
+sub shown
+{
+	my ($args) = @_;
+	my @shown = buffers($args);
+	return @shown ? @shown : $args =~ /, ("(?:[^"\\]|\\.)*"(?:\.\.\.)?), \d/;
+}
+
 # A header alone is a superblock or says what is void.
 sub journal_written
 {
@@ -402,10 +410,14 @@ sub file_allocated
 	return if $result =~ /^-1/;
 	my ($mode, $offset, $bytes) = $args =~ /, (\S+), (\d+), (\d+)$/ or die "fallocate($args)";
 	$self->complain("fallocate($args)") if $mode ne '0';
+	$self->allocated($path, $offset, $bytes);
 	my $end = $offset + $bytes;
 	$self->{length}{$path} = $end if $end > ($self->{length}{$path} // 0);
 	return;
 }
+
+# For those who want to know which blocks were added so.
+sub allocated { return }
 
 sub file_mapped
 {
