@@ -9,6 +9,8 @@ import subprocess
 WIDTH, HEIGHT = 1100, 560
 INK = '#7d7d7d'             # text and axes: contrast of 4:1 on white and on black
 GAP = 0.04                  # between rounds, as a share of a round
+KEY_TOP = 0.905             # of the picture's height, as the next one
+KEY_ROW = 0.034             # a row names two arms
 
 
 class PictureError(Exception):
@@ -91,6 +93,7 @@ def _title(plan):
 
 def _script(plan, arms, step, top):
     end = (plan.rounds - 1) * step + plan.duration
+    key_end = KEY_TOP - KEY_ROW * max((len(arms) + 1) // 2, 1) - 0.01
     thin = 2 if plan.rounds * plan.duration <= 400 else 1.2
     lines = ', \\\n  '.join(
         f'"tps-{arm.name}.dat" with lines lw {thin} lc rgb "{arm.colour}" '
@@ -112,10 +115,10 @@ set lmargin at screen 0.115
 set rmargin at screen 0.985
 set border 3 lc rgb "{INK}"
 set xrange [0:{end:.2f}]
-set key at screen 0.115, screen 0.905 horizontal left Left reverse textcolor rgb "{INK}" \
+set key at screen 0.115, screen {KEY_TOP} horizontal left Left reverse textcolor rgb "{INK}" \
   samplen 2 font ",12"
 set label 100 "{_title(plan)}" at screen 0.115, screen 0.965 textcolor rgb "{INK}" font ",12"
-set tmargin at screen 0.86
+set tmargin at screen {key_end:.3f}
 set bmargin at screen 0.25
 set yrange [0:{top * 1.12:.2f}]
 set ylabel "transactions per second" textcolor rgb "{INK}"
