@@ -9,8 +9,9 @@ import subprocess
 WIDTH, HEIGHT = 1100, 560
 INK = '#7d7d7d'             # text and axes: contrast of 4:1 on white and on black
 GAP = 0.04                  # between rounds, as a share of a round
-KEY_TOP = 0.905             # of the picture's height, as the next one
+KEY_TOP = 0.905             # of the picture's height, as the next two
 KEY_ROW = 0.034             # a row names two arms
+KEY_GAP = 0.01              # below it
 
 
 class PictureError(Exception):
@@ -93,7 +94,7 @@ def _title(plan):
 
 def _script(plan, arms, step, top):
     end = (plan.rounds - 1) * step + plan.duration
-    key_end = KEY_TOP - KEY_ROW * max((len(arms) + 1) // 2, 1) - 0.01
+    key_end = KEY_TOP - KEY_ROW * ((len(arms) + 1) // 2) - KEY_GAP
     thin = 2 if plan.rounds * plan.duration <= 400 else 1.2
     lines = ', \\\n  '.join(
         f'"tps-{arm.name}.dat" with lines lw {thin} lc rgb "{arm.colour}" '
