@@ -2,6 +2,8 @@
 # Power is cut while smgr_atomic.mode is changed back and forth and pauses come
 # and go, under load: whatever state the cut meets, the cluster recovers and
 # nothing is lost.  Pages may be torn before recovery only while images are on.
+# What the first cuts did not meet, images on or off, the next ones are aimed at:
+# the changes stop while it is so.
 #
 # CRASH_SEED repeats a run's cuts, CRASH_CUTS makes more of them.
 
@@ -37,6 +39,8 @@ SELECT smgr_atomic_wait('active', '5 s');
 SELECT smgr_atomic_pause('1 minute');
 SELECT smgr_atomic_wait('paused', :patience * interval '1 ms');
 SELECT smgr_atomic_resume();
+SELECT smgr_atomic_wait('active', '5 s');
+\sleep :patience ms
 \endif
 SQL
 
@@ -48,10 +52,24 @@ sub images_are
 	return $run->log_text =~ /.*smgr_atomic: full_page_writes is now (on|off)/s ? $1 : '';
 }
 
+# Stops the changes when images are as wanted; false if they do not stay so, as a
+# change was under way.
+sub hold
+{
+	my ($run, $wanted) = @_;
+	my $changes = $run->{clients}[-1];
+
+	return 0 unless images_are($run) eq $wanted;
+	kill STOP => $changes;
+	sleep 1;
+	return 1 if images_are($run) eq $wanted;
+	kill CONT => $changes;
+	return 0;
+}
+
 cuts_in_flips($_) for qw(direct doublewrite);
 done_testing();
 
-# Cuts with images on and with images off, in turns.
 sub cuts_in_flips
 {
 	my ($mode) = @_;
@@ -67,7 +85,7 @@ sub cuts_in_flips
 	for my $number ($seed + 1 .. $seed + MOST_CUTS)
 	{
 		last if $number > $seed + $cuts && $met{on} && $met{off} && $split;
-		my $wanted = $number % 2 ? 'on' : 'off';
+		my ($wanted) = $number > $seed + $cuts ? grep { !$met{$_} } qw(off on) : ();
 		my $run = $lab->begin(arm => 'flips', seed => $number);
 
 		$run->start or BAIL_OUT("the server does not start, see $run->{log}");
@@ -76,8 +94,9 @@ sub cuts_in_flips
 		$run->workload(also => $flips);
 		SmgrAtomic::Crash::wait_for(180, sub { $run->log_text =~ /is now on.*is now off.*is now on/s })
 		  or BAIL_OUT('no changes of state');
-		SmgrAtomic::Crash::wait_for(60, sub { images_are($run) eq $wanted });
-		$run->cut_now(at_once => $number > $seed + MOST_CUTS / 2);    # a moment that was missed is aimed at
+		SmgrAtomic::Crash::wait_for(180, sub { hold($run, $wanted) }) or BAIL_OUT("images do not stay $wanted")
+		  if $wanted;
+		$run->cut_now;
 		my $images = images_are($run);
 		$run->power_on;
 		$run->recover_and_verify;

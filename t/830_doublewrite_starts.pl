@@ -28,12 +28,14 @@ my $directory = "$data/pgsql_tmp_smgr_atomic";
 my $journal   = "$directory/smgr_atomic.journal";
 my $marker    = "$data/smgr_atomic.journal";
 
-# Work whose pages are in the journal, then a crash.
+# Work whose pages are in the journal, then a crash.  Not before images are off:
+# they go off with a checkpoint, which leaves nothing in the journal.
 sub crash
 {
-	my ($server) = @_;
-	$server->safe_psql('postgres',
-		'UPDATE t SET n = n + 1; SELECT count(*) FROM t');
+	my ($server, $work) = @_;
+	settle($server);
+	$server->safe_psql('postgres', $work // 'UPDATE t SET n = n + 1; SELECT count(*) FROM t');
+	$server->poll_query_until('postgres', 'SELECT used > 0 FROM smgr_atomic_journal') or die 'no page goes to the journal';
 	$server->stop('immediate');
 	return;
 }
@@ -150,8 +152,7 @@ mkdir "$_/ts" or die $! for $space, $memory;
 refused($node, "CREATE TABLESPACE memory LOCATION '$memory/ts'", qr/is not torn-free.*page journal has not been proven on tmpfs/s,
 	'a tablespace where the journal cannot help');
 $node->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space/ts'");
-$node->safe_psql('postgres', 'CREATE TABLE s TABLESPACE space AS SELECT * FROM t; CHECKPOINT; UPDATE s SET n = 5');
-$node->stop('immediate');
+crash($node, 'CREATE TABLE s TABLESPACE space AS SELECT * FROM t; CHECKPOINT; UPDATE s SET n = 5');
 my ($version) = glob "$space/ts/PG_*";
 rename $version, "$space/away" or die $!;
 refuses('tablespace not there', qr/could not access "pg_tblspc\/\d+\/PG_\d+_\d+", where there are pages to repair: No such file/);

@@ -516,11 +516,13 @@ sub workload
 	return;
 }
 
-# All clients are gone, and have written their logs, when this returns.
+# All clients are gone, and have written their logs, when this returns; also one
+# that was stopped.
 sub end_clients
 {
 	my ($self) = @_;
 
+	kill CONT => @{ $self->{clients} };
 	for my $pid (@{ $self->{clients} })
 	{
 		SmgrAtomic::Crash::wait_for(300, sub { waitpid($pid, POSIX::WNOHANG) != 0 })
