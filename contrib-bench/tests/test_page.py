@@ -289,7 +289,7 @@ class Suites(unittest.TestCase):
 
     def test_they_fit_their_time(self):
         for name, minutes in (('quick', 10), ('full', 90), ('writebehind', 90), ('hugepages', 30), ('recovery', 10),
-                              ('bandwidth', 25)):
+                              ('bandwidth', 25), ('limits', 30)):
             todo = suite.Suite.from_file(name, '/nowhere', [])
             self.assertLess(todo.seconds(), minutes * 60, name)
 
