@@ -22,6 +22,7 @@ OBJS = \
 	smgr_atomic/doublewrite.o \
 	smgr_atomic/driver.o \
 	smgr_atomic/entries.o \
+	smgr_atomic/filecopy.o \
 	smgr_atomic/fpw.o \
 	smgr_atomic/guard.o \
 	smgr_atomic/interlock.o \

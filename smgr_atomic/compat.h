@@ -21,6 +21,7 @@
 #include "storage/proc.h"
 #include "storage/smgr.h"
 #include "storage/sync.h"
+#include "utils/fmgroids.h"
 #include "utils/guc_tables.h"
 #include "utils/wait_event.h"
 
@@ -408,6 +409,19 @@ saSetHooks(struct config_generic *setting, GucShowHook show, GucBoolAssignHook a
 	Assert(setting->vartype == PGC_BOOL);
 	record->show_hook = show;
 	record->assign_hook = assign;
+}
+
+/* Is this function one of pg_read_binary_file()? */
+static inline bool
+saReadsBinaryFiles(Oid function)
+{
+#ifdef F_PG_READ_BINARY_FILE_TEXT_BOOL
+	if (function == F_PG_READ_BINARY_FILE_TEXT_BOOL)
+		return true;
+#endif
+	return function == F_PG_READ_BINARY_FILE_TEXT ||
+		function == F_PG_READ_BINARY_FILE_TEXT_INT8_INT8 ||
+		function == F_PG_READ_BINARY_FILE_TEXT_INT8_INT8_BOOL;
 }
 
 /* Does the server read data files past the page cache (debug_io_direct, since 16)? */

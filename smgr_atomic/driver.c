@@ -230,17 +230,11 @@ end_pause(const SaStatus *status, bool look_again)
 		sa_fpw_after_checkpoint(SA_ACTION_ACTIVATE);
 }
 
-static bool
-pausing(const SaStatus *status)
-{
-	return status->paused_until > GetCurrentTimestamp();
-}
-
 /* Shall "paused" be reached, or kept?  Not while the user has turned images off himself. */
 static bool
 can_pause(const SaStatus *status)
 {
-	return pausing(status) && (sa_manage_full_page_writes || fullPageWrites);
+	return sa_fpw_wants_pause(status) && (sa_manage_full_page_writes || fullPageWrites);
 }
 
 /* Make one step towards what the settings ask for. */
@@ -301,7 +295,7 @@ until_due(void)
 	sa_fpw_status(&status);
 	left = (long) ((status.paused_until - GetCurrentTimestamp()) / 1000);
 	if (status.state == SA_STATE_PAUSED && can_pause(&status))
-		due = left + 1;
+		due = status.copies > 0 ? -1 : left + 1;
 	else if (status.state == SA_STATE_PAUSED || status.state == SA_STATE_ARMING ||
 			 (status.state == SA_STATE_ACTIVE &&
 			  (can_pause(&status) || (status.images && sa_manage_full_page_writes))))
@@ -331,11 +325,11 @@ settle(void)
 		sa_fpw_status(&before);
 		settings_changed |= before.requests != requests_seen;
 		requests_seen = before.requests;
-		paused = pausing(&before);
+		paused = sa_fpw_wants_pause(&before);
 		step(&before);
 		sa_fpw_status(&after);
 	} while (before.state != after.state || before.images != after.images ||
-			 before.requests != after.requests || paused != pausing(&after) || ConfigReloadPending);
+			 before.requests != after.requests || paused != sa_fpw_wants_pause(&after) || ConfigReloadPending);
 }
 
 /* Entry point of the background worker. */

@@ -8,12 +8,13 @@
  *	  off		plain	on		driver: mode asks for atomic writes
  *	  arming	atomic	on		a checkpoint that began afterwards completes
  *	  active	atomic	off		driver: mode off, or a pause
- *	  paused	atomic	on		driver: pause over, or mode off
+ *	  paused	atomic	on		driver: pause over and no session copies, or mode off
  *	  disarming	atomic	off,on	a checkpoint that began with images on completes
  *
  * "Paused" is reached after a whole checkpoint with images on, because tools
  * that ask for images (pg_rewind) copy pages that change meanwhile and need the
- * image of each; until then the state is still "active", with images on, or
+ * image of each (a session that does so is itself a reason for it, see filecopy.c);
+ * until then the state is still "active", with images on, or
  * "arming", which goes to "paused" then and not to "active".  Where
  * full_page_writes is the user's there is a pause only while his images are on.
  *
@@ -82,7 +83,8 @@
  * - images is also read without the lock by the show hook, by who writes pages
  *	 (neverlogged.c) and by the checkpointer, which alone changes it (one byte; for
  *	 others an answer from just before or after a change is equally true);
- * - driver is written and read under the lock, its latch set outside.
+ * - driver is written and read under the lock, its latch set outside;
+ * - replayed_off is atomic: redo writes it before it goes on to WAL that has no images.
  * The write method (write.c) and whether the pool takes pages are changed only
  * while holding the lock.
  *
@@ -119,6 +121,7 @@ typedef struct FpwShared
 	LWLock	   *lock;
 	ConditionVariable changed;	/* broadcast after each change of state */
 	PGPROC	   *driver;			/* background worker, NULL = none */
+	pg_atomic_uint64 replayed_off;	/* record by which the primary said so last; startup process */
 	SaStatus	status;
 } FpwShared;
 
@@ -140,11 +143,50 @@ sa_fpw_shmem_size(void)
 	return sizeof(FpwShared);
 }
 
-/* SHOW full_page_writes, in any process: the value in force. */
+/*
+ * In recovery: have pages that can still be on their way to storage had images in the
+ * WAL that brought them?  If not, a file that is copied now can have a page that WAL does
+ * not mend.  Those replayed before the last restartpoint are there.
+ */
+static bool
+replayed_images(void)
+{
+	bool		crc_ok;
+	ControlFileData *control = get_controlfile(".", &crc_ok);
+	bool		images = crc_ok && control->checkPointCopy.fullPageWrites;
+	XLogRecPtr	redo = control->checkPointCopy.redo;
+
+	pfree(control);
+	return images && pg_atomic_read_u64(&shared->replayed_off) < redo;
+}
+
+/* Redo has come to a record that says that images are off.  Startup process. */
+void
+sa_fpw_replayed_images_off(XLogRecPtr lsn)
+{
+	pg_atomic_write_u64(&shared->replayed_off, lsn);
+}
+
+/*
+ * What SHOW full_page_writes says, in any process: the value in force; in recovery, of
+ * the WAL that is replayed.  Unmanaged, the setting.
+ */
+bool
+sa_fpw_shown_images(void)
+{
+	if (!sa_manage_full_page_writes)
+		return fullPageWrites;
+	return RecoveryInProgress() ? replayed_images() : shared->status.images;
+}
+
+/* Has this session been told last that images are on? */
+static bool told_images_on = false;
+
 static const char *
 show_full_page_writes(void)
 {
-	return shared->status.images ? "on" : "off";
+	told_images_on = sa_fpw_shown_images();
+	return told_images_on ? "on" : "off";
 }
 
 /* Called from shmem_startup_hook, before sa_fpw_start(). */
@@ -161,6 +203,7 @@ sa_fpw_shmem_init(void)
 	shared->lock = &(GetNamedLWLockTranche("smgr_atomic"))->lock;
 	ConditionVariableInit(&shared->changed);
 	shared->status.images = true;
+	pg_atomic_init_u64(&shared->replayed_off, InvalidXLogRecPtr);
 }
 
 void
@@ -171,11 +214,18 @@ sa_fpw_status(SaStatus *status)
 	LWLockRelease(shared->lock);
 }
 
-/* Are images on, for people?  Unmanaged, the setting is the user's. */
+/* Are images on?  Unmanaged, the setting is the user's. */
 bool
 sa_fpw_images(const SaStatus *status)
 {
 	return sa_manage_full_page_writes ? status->images : fullPageWrites;
+}
+
+/* Shall images stay on for a while, or come on? */
+bool
+sa_fpw_wants_pause(const SaStatus *status)
+{
+	return status->copies > 0 || status->paused_until > GetCurrentTimestamp();
 }
 
 /* What the current state is waiting for; "" = nothing. */
@@ -189,13 +239,14 @@ sa_fpw_waits_for(const SaStatus *status)
 	switch (status->state)
 	{
 		case SA_STATE_ARMING:
-			return sa_fpw_images(status) && status->paused_until > GetCurrentTimestamp() ?
+			return sa_fpw_images(status) && sa_fpw_wants_pause(status) ?
 				"checkpoint, then the pause begins" :
 				"checkpoint, then full-page images go off";
 		case SA_STATE_ACTIVE:
 			return status->images ? "checkpoint with full-page images on" : "";
 		case SA_STATE_PAUSED:
-			return "end of the pause";
+			return status->copies > 0 ? "end of a session that copies files of the server, as pg_rewind does" :
+				"end of the pause";
 		case SA_STATE_DISARMING:
 			if (!sa_fpw_images(status) && !sa_manage_full_page_writes)
 				return "full_page_writes, which is not managed, to be turned on";
@@ -583,7 +634,7 @@ static void
 carry_out(SaAction action)
 {
 	SaState		state = shared->status.state;
-	bool		paused = shared->status.paused_until > GetCurrentTimestamp();
+	bool		paused = sa_fpw_wants_pause(&shared->status);
 
 	/*
 	 * The shutdown checkpoint also comes here, and no WAL may follow it.  The
@@ -911,6 +962,59 @@ sa_fpw_release(void)
 	holding = false;
 	LWLockRelease(shared->lock);
 	sa_fpw_wake_driver();
+}
+
+/* Of this session: it keeps images on; they have been for a whole checkpoint. */
+static bool copying = false;
+static bool copy_covered = false;
+
+static void
+copy_ends(int code, Datum arg)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->status.copies--;
+	shared->status.requests++;
+	LWLockRelease(shared->lock);
+	sa_fpw_wake_driver();
+}
+
+/* If images are on, they stay on until this session ends. */
+static void
+copy_begins(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	if (shared->status.images)
+	{
+		shared->status.copies++;
+		shared->status.requests++;
+		copying = true;
+	}
+	copy_covered = shared->status.state == SA_STATE_OFF || shared->status.state == SA_STATE_PAUSED;
+	LWLockRelease(shared->lock);
+	if (!copying)
+		return;
+	before_shmem_exit(copy_ends, 0);
+	sa_fpw_wake_driver();
+}
+
+/*
+ * This session, if it has been told that images are on, is about to read files of the
+ * server.  Keeps images on until it ends, and waits for a checkpoint if they have
+ * not been on for a whole one.  In recovery only looks.  False if they are off.
+ */
+bool
+sa_fpw_keep_images(void)
+{
+	if (!told_images_on || !sa_manage_full_page_writes)
+		return true;
+	if (RecoveryInProgress())
+		return replayed_images();
+	if (!copying)
+		copy_begins();
+	if (copying && !copy_covered)
+		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
+	copy_covered = true;
+	return copying;
 }
 
 /*

@@ -41,7 +41,8 @@ typedef struct SaStatus
 	SaWriteMethod method;
 	SaVerdict	protection;
 	TimestampTz paused_until;	/* 0 = not paused */
-	int			holds;			/* sessions that need full-page images on now */
+	int			holds;			/* sessions that need the state "off" */
+	int			copies;			/* sessions that copy files, for which images stay on (filecopy.c) */
 	uint32		requests;		/* counts what the driver is asked to look at */
 	uint32		generation;		/* of the current transition */
 	bool		checkpointed;	/* files were let go of after a checkpoint since the start */
@@ -53,6 +54,8 @@ extern void sa_fpw_shmem_init(void);
 extern void sa_fpw_start(void);
 
 extern bool sa_fpw_images(const SaStatus *status);
+extern bool sa_fpw_shown_images(void);
+extern bool sa_fpw_wants_pause(const SaStatus *status);
 extern void sa_fpw_status(SaStatus *status);
 extern const char *sa_state_name(SaState state);
 extern const char *sa_fpw_waits_for(const SaStatus *status);
@@ -77,6 +80,12 @@ extern void sa_fpw_hold(void);
 extern bool sa_fpw_hold_if_off(void);
 extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
+
+/* for sessions that copy files */
+extern bool sa_fpw_keep_images(void);
+
+/* for redo */
+extern void sa_fpw_replayed_images_off(XLogRecPtr lsn);
 
 /* before the write-behind pool takes pages */
 extern void sa_fpw_follow_checkpoints(void);

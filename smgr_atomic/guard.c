@@ -151,6 +151,21 @@ have_first_checkpoint(void)
 		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
 }
 
+/* A tablespace that is gone was dropped meanwhile, or has lost its directory: not ours to say. */
+static void
+sync_tablespace(const char *path)
+{
+	int			fd = OpenTransientFile(path, O_RDONLY);
+
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0 || pg_fsync(fd) != 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not fsync file \"%s\": %m", path)));
+	CloseTransientFile(fd);
+}
+
 /*
  * Have the link and the directory of a new tablespace outlive a power cut, before
  * there are pages in it: repair from the page journal takes one that is missing
@@ -171,7 +186,7 @@ sync_tablespaces(void)
 
 		snprintf(path, sizeof(path), "pg_tblspc/%s", entry->d_name);
 		if (entry->d_name[0] != '.')
-			(void) fsync_fname_ext(path, true, false, ERROR);
+			sync_tablespace(path);
 	}
 	FreeDir(dir);
 	(void) fsync_fname_ext("pg_tblspc", true, false, ERROR);

@@ -67,6 +67,7 @@ interlock_redo(XLogReaderState *record)
 	}
 	if ((XLogRecGetInfo(record) & ~XLR_INFO_MASK) != XLOG_SA_IMAGES_OFF)
 		elog(PANIC, "interlock_redo: unknown op code %u", XLogRecGetInfo(record));
+	sa_fpw_replayed_images_off(record->ReadRecPtr);
 	if (sa_write_method() != SA_WRITE_PLAIN && rec->page_size == BLCKSZ)
 		return;
 

@@ -123,7 +123,7 @@ smgr_atomic_status(PG_FUNCTION_ARGS)
 	values[4] = text_datum(sa_state_name(status.state));
 	values[5] = TimestampTzGetDatum(status.since);
 	values[6] = text_datum(waits_for(&status));
-	values[7] = text_datum(sa_fpw_images(&status) ? "on" : "off");
+	values[7] = text_datum(sa_fpw_shown_images() ? "on" : "off");
 	values[8] = text_datum(status.reason);
 	values[9] = text_datum(kernel);
 	values[10] = text_datum(SA_VERSION);

@@ -489,8 +489,9 @@ sa_write_let_go(void)
 
 /*
  * Wait until the file has the last page accepted for a block, so that it can be
- * read from there.  If it finds no space that is an error: the server's
- * asynchronous reads are of files, and the caller cannot be cancelled.
+ * read from there.  If it finds no space that is an error, because the server's
+ * asynchronous reads are of files, and the caller cannot be cancelled; recovery
+ * waits, as it would end.
  */
 void
 sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
@@ -503,6 +504,11 @@ sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
 	make_key(&key, reln, fork, block);
 	if (sa_pool_settle_block(&key))
 		return;
+	if (own_patience() != 0)
+	{
+		sa_pool_drain_file(key.rel, fork, (int64) (block / (BlockNumber) RELSEG_SIZE));
+		return;
+	}
 	sa_segment_path(key.rel, fork, (int) (block / (BlockNumber) RELSEG_SIZE), path);
 	ereport(ERROR,
 			(errcode(ERRCODE_DISK_FULL),

@@ -151,7 +151,14 @@ my $memory = create_volume('memory', fs => 'tmpfs', size => '64M');
 mkdir "$_/ts" or die $! for $space, $memory;
 refused($node, "CREATE TABLESPACE memory LOCATION '$memory/ts'", qr/is not torn-free.*page journal has not been proven on tmpfs/s,
 	'a tablespace where the journal cannot help');
-$node->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space/ts'");
+# one whose directory is gone, as while it is being dropped, does not keep another from being made
+symlink "$space/nothing", "$data/pg_tblspc/999999" or die $!;
+is($node->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space/ts'; SELECT count(*) FROM pg_tablespace WHERE spcname = 'space'"),
+	'1', 'a tablespace, beside one that is gone');
+reach($node, 'off', '... while it is missing images are on');
+unlink "$data/pg_tblspc/999999" or die $!;
+$node->reload;
+reach($node, 'active', '... and then off');
 crash($node, 'CREATE TABLE s TABLESPACE space AS SELECT * FROM t; CHECKPOINT; UPDATE s SET n = 5');
 my ($version) = glob "$space/ts/PG_*";
 rename $version, "$space/away" or die $!;

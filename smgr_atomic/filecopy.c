@@ -1,0 +1,67 @@
+/*-------------------------------------------------------------------------
+ *
+ * filecopy.c
+ *	  Sessions that copy files of the running server.
+ *
+ * pg_rewind reads pages of its source while they change (pg_read_binary_file()), and
+ * relies on their images to mend those it reads in the middle of a write.  It asks
+ * for full_page_writes once, when it connects, and then recovers its target first;
+ * by the time it copies, images may have gone off: a server that was promoted a moment
+ * ago has them on, but soon off; a pause comes to an end.  (libpq_source.c, pg_rewind.c
+ * of 15 to 19.  With stock a user's reload could do that, here it happens by itself.)
+ *
+ * So a session that has been told that images are on, and then reads files of the
+ * server, keeps them on until it ends.  Its first read waits for a checkpoint that
+ * begins with images on, because pages that changed before, without, may be written
+ * only now.  If they have gone off in between it fails, before it has copied
+ * anything.  Who reads files without having asked is not concerned.
+ *
+ * On a standby images are the primary's.  There each read looks again whether WAL that
+ * has been replayed since the last restartpoint had them; pg_rewind reads pg_control
+ * last, so it finds out.
+ *
+ * The moment is that in which the executor asks whether the function may be executed.
+ *
+ * Locks: those of fpw.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/objectaccess.h"
+
+#include "compat.h"
+#include "filecopy.h"
+#include "fpw.h"
+
+static object_access_hook_type prev_object_access = NULL;
+
+static void
+refuse(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("full-page images have gone off since this session asked for full_page_writes"),
+			 errdetail("Pages that are copied while they are written could be torn beyond repair."),
+			 RecoveryInProgress() ?
+			 errhint("Copy from the primary, in a pause (smgr_atomic_pause()).") :
+			 errhint("Copy again in a pause (smgr_atomic_pause()).")));
+}
+
+static void
+filecopy_object_access(ObjectAccessType access, Oid class, Oid object, int sub, void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, class, object, sub, arg);
+	if (access == OAT_FUNCTION_EXECUTE && saReadsBinaryFiles(object) && !sa_fpw_keep_images())
+		refuse();
+}
+
+/* From _PG_init() in shared_preload_libraries. */
+void
+sa_filecopy_register(void)
+{
+	prev_object_access = object_access_hook;
+	object_access_hook = filecopy_object_access;
+}

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * filecopy.h
+ *	  Sessions that copy files of the running server.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SMGR_ATOMIC_FILECOPY_H
+#define SMGR_ATOMIC_FILECOPY_H
+
+extern void sa_filecopy_register(void);
+
+#endif							/* SMGR_ATOMIC_FILECOPY_H */
