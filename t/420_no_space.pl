@@ -118,6 +118,31 @@ ok($node->poll_query_until('postgres', 'SELECT no_space = 0 FROM smgr_atomic_poo
 $node->safe_psql('postgres', 'CHECKPOINT', timeout => $seconds);
 $space->give_back;
 
+# ---- no space in recovery ------------------------------------------------------
+#
+# With few buffers redo reads again what it has written, and that finds no space.
+$table = fill();
+$node->safe_psql('postgres', "UPDATE $table SET f = f", timeout => $seconds) for 1 .. 2;
+$node->stop('immediate');
+$node->append_conf('postgresql.conf', "shared_buffers = 256kB\n");
+my $started = log_position($node);
+my @is_ready = ('pg_isready', '-q', '-h', $node->host, '-p', $node->port);
+system_or_bail('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-W', 'start');
+$node->wait_for_log(qr/WARNING:  could not write block \d+ in file "pg_tblspc.*: No space left on device/, $started);
+sleep 3;
+unlike(log_since($node, $started), qr/FATAL|PANIC/, 'no space in recovery: it does not end');
+is(run_log(\@is_ready) ? 'ready' : 'waits', 'waits', '... and waits');
+$space->give_back;
+for (1 .. $seconds)
+{
+	last if run_log(\@is_ready);
+	sleep 1;
+}
+$node->_update_pid(1);
+is($node->safe_psql('postgres', "SELECT count(*), sum(i) FROM $table", timeout => $seconds), '600|-180300', '... until there is some, nothing is lost');
+$node->append_conf('postgresql.conf', "shared_buffers = 16MB\n");
+$node->restart;
+
 # ---- no descriptors ----------------------------------------------------------
 
 sub limit
