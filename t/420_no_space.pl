@@ -120,11 +120,12 @@ $space->give_back;
 
 # ---- no space in recovery ------------------------------------------------------
 #
-# With few buffers redo reads again what it has written, and that finds no space.
+# With few buffers redo reads again what it has written, and that finds no space; the
+# pool has room for all of it.
 $table = fill();
 $node->safe_psql('postgres', "UPDATE $table SET f = f", timeout => $seconds) for 1 .. 2;
 $node->stop('immediate');
-$node->append_conf('postgresql.conf', "shared_buffers = 256kB\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 256kB\nsmgr_atomic.write_behind_size = 8MB\n");
 my $started = log_position($node);
 my @is_ready = ('pg_isready', '-q', '-h', $node->host, '-p', $node->port);
 system_or_bail('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-W', 'start');
@@ -140,7 +141,7 @@ for (1 .. $seconds)
 }
 $node->_update_pid(1);
 is($node->safe_psql('postgres', "SELECT count(*), sum(i) FROM $table", timeout => $seconds), '600|-180300', '... until there is some, nothing is lost');
-$node->append_conf('postgresql.conf', "shared_buffers = 16MB\n");
+$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nsmgr_atomic.write_behind_size = 512kB\n");
 $node->restart;
 
 # ---- no descriptors ----------------------------------------------------------
