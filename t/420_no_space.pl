@@ -47,6 +47,7 @@ sub fill
 	$node->safe_psql('postgres', $_) for (
 		qq{CREATE TABLE $table WITH (fillfactor = 50) TABLESPACE full_space AS
 			SELECT i, repeat('x', 1000) f FROM generate_series(1, 600) i},
+		"VACUUM $table",    # its other forks need space, too
 		'CHECKPOINT');
 	$space = SmgrAtomic::Space->take("$full/filler");
 	$node->safe_psql('postgres', "UPDATE $table SET i = -i");
