@@ -417,6 +417,8 @@ warn_no_space(const SaRequest *request)
 			(errcode(ERRCODE_DISK_FULL),
 			 errmsg("could not write block %u in file \"%s\": %m",
 					sa_pool_slot(request->slots[0])->key.block, me->files[request->file].path),
+			 request->page_cache ?
+			 errdetail("The page has no space in its file yet. It waits in the write-behind pool.") :
 			 errdetail("An atomic overwrite through copy-on-write needs free space for the new copy. "
 					   "The page waits in the write-behind pool."),
 			 errhint("Free some space on this filesystem; the page will be written again.")));
