@@ -151,13 +151,17 @@ sa_fpw_shmem_size(void)
 static bool
 replayed_images(void)
 {
+	ControlFileData *control;
 	bool		crc_ok;
-	ControlFileData *control = get_controlfile(".", &crc_ok);
-	bool		images = crc_ok && control->checkPointCopy.fullPageWrites;
-	XLogRecPtr	redo = control->checkPointCopy.redo;
+	bool		images;
 
+	LWLockAcquire(ControlFileLock, LW_SHARED);
+	control = get_controlfile(".", &crc_ok);
+	LWLockRelease(ControlFileLock);
+	images = crc_ok && control->checkPointCopy.fullPageWrites &&
+		pg_atomic_read_u64(&shared->replayed_off) < control->checkPointCopy.redo;
 	pfree(control);
-	return images && pg_atomic_read_u64(&shared->replayed_off) < redo;
+	return images;
 }
 
 /* Redo has come to a record that says that images are off.  Startup process. */
