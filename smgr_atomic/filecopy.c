@@ -10,17 +10,25 @@
  * ago has them on, but soon off; a pause comes to an end.  (libpq_source.c, pg_rewind.c
  * of 15 to 19.  With stock a user's reload could do that, here it happens by itself.)
  *
- * So a session that has been told that images are on, and then reads files of the
- * server, keeps them on until it ends.  Its first read waits for a checkpoint that
- * begins with images on, because pages that changed before, without, may be written
- * only now.  If they have gone off in between it fails, before it has copied
- * anything.  Who reads files without having asked is not concerned.
+ * So a session that has asked (SHOW full_page_writes) and was told that images are on, and
+ * then reads files of the server, keeps them on until it ends.  Its first read waits for
+ * a checkpoint that begins with images on, because pages that changed before, without,
+ * may be written only now.  If they have gone off in between it fails, before it has
+ * copied anything.  Who reads files without having asked is not concerned.
  *
  * On a standby images are the primary's.  There each read looks again whether WAL that
- * has been replayed since the last restartpoint had them; pg_rewind reads pg_control
- * last, so it finds out.
+ * has been replayed since the last restartpoint had them, and none since it asked said
+ * that they are off; pg_rewind reads pg_control last, so it finds out.
  *
- * The moment is that in which the executor asks whether the function may be executed.
+ * What a rewound server replays begins before the history of both parts, where images
+ * may have been off.  With checksums it therefore cannot read a page that was copied torn
+ * and has records there, until ignore_checksum_failure lets it (operations guide): the
+ * page was written after the checkpoint, so both halves are newer than these records,
+ * which are passed over until its image comes.
+ *
+ * The moment is that in which the executor asks whether the function may be executed.  The
+ * hook is set in sessions that have asked only: with one set, 17 and later look up
+ * search_path anew for each function that sets it.
  *
  * Locks: those of fpw.c.
  *
@@ -58,10 +66,12 @@ filecopy_object_access(ObjectAccessType access, Oid class, Oid object, int sub, 
 		refuse();
 }
 
-/* From _PG_init() in shared_preload_libraries. */
+/* This session has asked for full_page_writes. */
 void
-sa_filecopy_register(void)
+sa_filecopy_asked(void)
 {
+	if (!sa_fpw_told_images() || object_access_hook == filecopy_object_access)
+		return;
 	prev_object_access = object_access_hook;
 	object_access_hook = filecopy_object_access;
 }

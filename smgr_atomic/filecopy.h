@@ -8,6 +8,6 @@
 #ifndef SMGR_ATOMIC_FILECOPY_H
 #define SMGR_ATOMIC_FILECOPY_H
 
-extern void sa_filecopy_register(void);
+extern void sa_filecopy_asked(void);
 
 #endif							/* SMGR_ATOMIC_FILECOPY_H */

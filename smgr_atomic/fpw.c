@@ -171,26 +171,35 @@ sa_fpw_replayed_images_off(XLogRecPtr lsn)
 	pg_atomic_write_u64(&shared->replayed_off, lsn);
 }
 
-/*
- * What SHOW full_page_writes says, in any process: the value in force; in recovery, of
- * the WAL that is replayed.  Unmanaged, the setting.
- */
+/* What SHOW full_page_writes says, in any process: the value in force; in recovery, of the WAL that is replayed. */
 bool
 sa_fpw_shown_images(void)
 {
-	if (!sa_manage_full_page_writes)
-		return fullPageWrites;
-	return RecoveryInProgress() ? replayed_images() : shared->status.images;
+	return RecoveryInProgress() ? replayed_images() : sa_fpw_images(&shared->status);
 }
 
-/* Has this session been told last that images are on? */
+/*
+ * Of this session: was "on" shown last; was that what it has asked for, and which record
+ * had been replayed last then.
+ */
+static bool shown_images_on = false;
 static bool told_images_on = false;
+static uint64 told_replayed_off;
 
 static const char *
 show_full_page_writes(void)
 {
-	told_images_on = sa_fpw_shown_images();
-	return told_images_on ? "on" : "off";
+	shown_images_on = sa_fpw_shown_images();
+	return shown_images_on ? "on" : "off";
+}
+
+/* This session has asked for full_page_writes.  Returns whether it was told that they are on. */
+bool
+sa_fpw_told_images(void)
+{
+	told_replayed_off = pg_atomic_read_u64(&shared->replayed_off);
+	told_images_on = shown_images_on;
+	return told_images_on;
 }
 
 /* Called from shmem_startup_hook, before sa_fpw_start(). */
@@ -488,8 +497,7 @@ sa_fpw_start(void)
 	if (sa_manage_full_page_writes)
 		set_local_images(true);
 	if (setting != NULL && setting->vartype == PGC_BOOL)
-		saSetHooks(setting, sa_manage_full_page_writes ? show_full_page_writes : NULL,
-				   sa_manage_full_page_writes ? NULL : before_images_change);
+		saSetHooks(setting, show_full_page_writes, sa_manage_full_page_writes ? NULL : before_images_change);
 	keep_fsync();
 	report_start(&decision);
 }
@@ -975,6 +983,8 @@ static bool copy_covered = false;
 static void
 copy_ends(int code, Datum arg)
 {
+	if (!copying)
+		return;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->status.copies--;
 	shared->status.requests++;
@@ -986,6 +996,11 @@ copy_ends(int code, Datum arg)
 static void
 copy_begins(void)
 {
+	static bool registered = false;
+
+	if (!registered)
+		before_shmem_exit(copy_ends, 0);
+	registered = true;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (shared->status.images)
 	{
@@ -993,12 +1008,25 @@ copy_begins(void)
 		shared->status.requests++;
 		copying = true;
 	}
-	copy_covered = shared->status.state == SA_STATE_OFF || shared->status.state == SA_STATE_PAUSED;
+	copy_covered = shared->status.state == SA_STATE_PAUSED;
 	LWLockRelease(shared->lock);
 	if (!copying)
 		return;
-	before_shmem_exit(copy_ends, 0);
 	sa_fpw_wake_driver();
+	ereport(LOG,
+			(errmsg("smgr_atomic: full-page images stay on until this session ends, as it copies files")));
+}
+
+/* As long as none has completed, one can become a restartpoint that is left out (guard.c). */
+static void
+make_checkpoint(void)
+{
+	SaStatus	status;
+
+	sa_fpw_status(&status);
+	RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
+	if (!status.checkpointed)
+		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
 }
 
 /*
@@ -1009,14 +1037,18 @@ copy_begins(void)
 bool
 sa_fpw_keep_images(void)
 {
-	if (!told_images_on || !sa_manage_full_page_writes)
+	if (!told_images_on)
 		return true;
+	if (pg_atomic_read_u64(&shared->replayed_off) != told_replayed_off)
+		return false;
 	if (RecoveryInProgress())
 		return replayed_images();
+	if (!sa_manage_full_page_writes)
+		return fullPageWrites;
 	if (!copying)
 		copy_begins();
 	if (copying && !copy_covered)
-		RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_FAST | CHECKPOINT_WAIT);
+		make_checkpoint();
 	copy_covered = true;
 	return copying;
 }

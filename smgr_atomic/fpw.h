@@ -82,6 +82,7 @@ extern void sa_fpw_release(void);
 extern void sa_fpw_recheck(void);
 
 /* for sessions that copy files */
+extern bool sa_fpw_told_images(void);
 extern bool sa_fpw_keep_images(void);
 
 /* for redo */

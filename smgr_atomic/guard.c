@@ -2,7 +2,7 @@
  *
  * guard.c
  *	  What CREATE TABLESPACE, DROP TABLESPACE and DROP DATABASE mean for the
- *	  contract.
+ *	  contract, and who has asked whether images are on.
  *
  * A new tablespace on storage that is not torn-free is refused while pages
  * are written atomically, or (smgr_atomic.on_unsafe_tablespace = demote) the
@@ -35,6 +35,7 @@
 
 #include "attach.h"
 #include "compat.h"
+#include "filecopy.h"
 #include "fpw.h"
 #include "guard.h"
 #include "probe.h"
@@ -200,6 +201,8 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 	Node	   *stmt = pstmt->utilityStmt;
 	ProcessUtility_hook_type next = prev_process_utility ? prev_process_utility : standard_ProcessUtility;
 	bool		drops = IsA(stmt, DropTableSpaceStmt);	/* stmt may be freed later */
+	bool		asks = IsA(stmt, VariableShowStmt) &&
+		pg_strcasecmp(((VariableShowStmt *) stmt)->name, "full_page_writes") == 0;
 
 	if (IsA(stmt, CreateTableSpaceStmt))
 	{
@@ -223,6 +226,8 @@ guard_process_utility(PlannedStmt *pstmt, const char *queryString, bool readOnly
 	next(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
 	if (drops)
 		sa_fpw_recheck();
+	if (asks)
+		sa_filecopy_asked();
 }
 
 /* From _PG_init() in shared_preload_libraries. */

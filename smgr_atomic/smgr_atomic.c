@@ -33,7 +33,6 @@
 #include "doublewrite.h"
 #include "driver.h"
 #include "entries.h"
-#include "filecopy.h"
 #include "fpw.h"
 #include "guard.h"
 #include "interlock.h"
@@ -292,7 +291,6 @@ _PG_init(void)
 	sa_entries_attach();
 	sa_interlock_register();
 	sa_guard_register();
-	sa_filecopy_register();
 	sa_newdb_register();
 	sa_barrier_register(sa_write_let_go);
 

@@ -21,7 +21,7 @@ my $gone_off = qr/full-page images have gone off since this session asked for fu
 my $copies = 'end of a session that copies files of the server, as pg_rewind does';
 
 my $old = new_node('old', volume => $volume, streaming => 1, checksums => 1,
-	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\n");
+	conf => "shared_buffers = 4MB\nwal_keep_size = 256MB\nautovacuum = off\ncheckpoint_timeout = 1h\n");
 $old->start;
 init_bank($old, 1);
 reach($old, 'active', 'old primary');
@@ -85,17 +85,18 @@ $old->backup('base');
 # ---- pg_rewind from a server that was promoted a moment ago -----------------------
 
 my $new = node_from('new', $volume, $old, 'base', has_streaming => 1);
-$new->start;
+start_holding($new, build_library('hold_fsync.c'));
+my $marker = dirty_marker($old);
 $old->wait_for_catchup($new);
 is(shown($new), 'off', 'a standby says that the WAL it replays has no images');
 is(now($new)->{full_page_writes}, 'off', '... in the status too');
 
-# without a checkpoint it stays "arming"
-my $checkpointer = $new->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'});
+# while its first checkpoint is held it stays "arming"
 my $load = start_load($old);
 wait_for_load($old, 100);
-kill STOP => $checkpointer;
+my $held = hold($new, $marker);
 $new->promote;
+$held->();
 $new->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'not promoted';
 is(shown($new), 'on', 'promoted: images are on');
 is(now($new)->{state}, 'arming', '... for now');
@@ -114,7 +115,7 @@ $new->poll_query_until('postgres',
 pass('pg_rewind waits for a checkpoint with images on');
 my $rewinder = $rewind->{KIDS}[0]{PID};
 kill STOP => $rewinder;
-kill CONT => $checkpointer;
+release($new);
 reach($new, 'paused', '... after it images do not go off');
 is(now($new)->{waits_for}, $copies, '... because of pg_rewind');
 is(control($new), 'on', '... the checkpoint was made with images on');
@@ -124,9 +125,20 @@ kill CONT => $rewinder;
 ok($rewind->finish, 'pg_rewind copies') or diag $err;
 reach($new, 'active', 'pg_rewind has ended');
 
+# as if a page had been read in the middle of a write; it has an image since, and records before
+my $torn = $old->data_dir . '/' . $new->safe_psql('postgres', q{SELECT pg_relation_filepath('pgbench_branches')});
+open my $file, '+<:raw', $torn or die "$torn: $!";
+seek $file, 4096, 0;
+print $file "\0" x 4096;
+close $file or die "$torn: $!";
+
 append_to_file($old->data_dir . '/postgresql.conf', 'port = ' . $old->port . "\nunix_socket_directories = '" . $old->host . "'\n");
 $old->enable_streaming($new);
 $old->set_standby_mode;
+my ($runs, $log) = try_start($old);
+wait_for_end($old, qr/invalid page in block 0 of relation/, 0) if $runs;
+like(slurp_file($old->logfile), qr/invalid page in block 0 of relation/, 'torn, with checksums: replay cannot read what was copied');
+$old->append_conf('postgresql.conf', "ignore_checksum_failure = on\n");
 $old->start;
 wait_for_load($new, 100);
 stop_load($load);
