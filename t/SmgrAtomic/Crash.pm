@@ -522,7 +522,7 @@ sub end_clients
 {
 	my ($self) = @_;
 
-	kill CONT => @{ $self->{clients} };
+	kill CONT => @{ $self->{clients} // [] };
 	for my $pid (@{ $self->{clients} })
 	{
 		SmgrAtomic::Crash::wait_for(300, sub { waitpid($pid, POSIX::WNOHANG) != 0 })
