@@ -179,16 +179,18 @@ sa_fpw_shown_images(void)
 }
 
 /*
- * Of this session: was "on" shown last; was that what it has asked for, and which record
- * had been replayed last then.
+ * Of this session: was "on" shown last, and which record had been replayed last before
+ * that; and the same of when it has asked for it.
  */
 static bool shown_images_on = false;
+static uint64 shown_replayed_off;
 static bool told_images_on = false;
 static uint64 told_replayed_off;
 
 static const char *
 show_full_page_writes(void)
 {
+	shown_replayed_off = pg_atomic_read_u64(&shared->replayed_off);
 	shown_images_on = sa_fpw_shown_images();
 	return shown_images_on ? "on" : "off";
 }
@@ -197,7 +199,7 @@ show_full_page_writes(void)
 bool
 sa_fpw_told_images(void)
 {
-	told_replayed_off = pg_atomic_read_u64(&shared->replayed_off);
+	told_replayed_off = shown_replayed_off;
 	told_images_on = shown_images_on;
 	return told_images_on;
 }

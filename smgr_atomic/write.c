@@ -341,17 +341,27 @@ report_crowded(BlockNumber block, const char *path)
 }
 
 /*
- * Wait until what the pool has for this block is in its file; an error if it
- * finds no space.  The pool then keeps the page, which is the newest.
+ * Wait until what the pool has for this block is in its file.  False if it finds no
+ * space, unless that would be the end of recovery: the pool then keeps the page, which is
+ * the newest.
  */
+static bool
+settles(const SaPageKey *key)
+{
+	if (sa_pool_settle_block(key))
+		return true;
+	if (own_patience() == 0)
+		return false;
+	sa_pool_drain_file(key->rel, key->fork, (int64) (key->block / (BlockNumber) RELSEG_SIZE));
+	return true;
+}
+
+/* The same; no space is an error. */
 static void
 settle(const SaPageKey *key, const char *path)
 {
-	if (sa_pool_settle_block(key))
-		return;
-	if (own_patience() == 0)
+	if (!settles(key))
 		report_failure(ENOSPC, key->block, path);
-	sa_pool_drain_file(key->rel, key->fork, (int64) (key->block / (BlockNumber) RELSEG_SIZE));
 }
 
 /*
@@ -502,13 +512,8 @@ sa_write_settle(SMgrRelation reln, ForkNumber fork, BlockNumber block)
 	if (SmgrIsTemp(reln))
 		return;
 	make_key(&key, reln, fork, block);
-	if (sa_pool_settle_block(&key))
+	if (settles(&key))
 		return;
-	if (own_patience() != 0)
-	{
-		sa_pool_drain_file(key.rel, fork, (int64) (block / (BlockNumber) RELSEG_SIZE));
-		return;
-	}
 	sa_segment_path(key.rel, fork, (int) (block / (BlockNumber) RELSEG_SIZE), path);
 	ereport(ERROR,
 			(errcode(ERRCODE_DISK_FULL),

@@ -52,12 +52,9 @@ $new->safe_psql('postgres', q{SELECT smgr_atomic_pause('1 hour')});
 reach($new, 'paused', 'pause');
 is(control($new), 'on', 'pause: the last checkpoint was made with images on');
 command_ok(\@rewind, 'pg_rewind in a pause');
-append_to_file($old->data_dir . '/postgresql.conf', "port = " . $old->port . "\n"
-	  . "unix_socket_directories = '" . $old->host . "'\n");
 $new->safe_psql('postgres', 'SELECT smgr_atomic_resume()');
 reach($new, 'active', 'resumed');
-$old->enable_streaming($new);
-$old->set_standby_mode;
+follow_as_rewound($old, $new);
 $old->start;
 wait_for_load($new, 100);
 stop_load($load);

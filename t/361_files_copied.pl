@@ -132,9 +132,7 @@ seek $file, 4096, 0;
 print $file "\0" x 4096;
 close $file or die "$torn: $!";
 
-append_to_file($old->data_dir . '/postgresql.conf', 'port = ' . $old->port . "\nunix_socket_directories = '" . $old->host . "'\n");
-$old->enable_streaming($new);
-$old->set_standby_mode;
+follow_as_rewound($old, $new);
 my ($runs, $log) = try_start($old);
 wait_for_end($old, qr/invalid page in block 0 of relation/, 0) if $runs;
 like(slurp_file($old->logfile), qr/invalid page in block 0 of relation/, 'torn, with checksums: replay cannot read what was copied');

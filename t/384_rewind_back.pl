@@ -48,12 +48,7 @@ sub follow
 {
 	my ($node, $primary, $mode) = @_;
 
-	# a rewound server has its source's files
-	append_to_file($node->data_dir . '/postgresql.conf',
-		'port = ' . $node->port . "\nunix_socket_directories = '" . $node->host . "'\n");
-	unlink map { $node->data_dir . "/$_" } qw(standby.signal recovery.signal);
-	$node->enable_streaming($primary);
-	$node->set_standby_mode;
+	follow_as_rewound($node, $primary);
 	$node->start;
 	$primary->wait_for_catchup($node, 'replay', $primary->lsn('insert'));
 	balanced($node, $node->name . ', rewound');

@@ -36,7 +36,7 @@ our @EXPORT = qw(
   init_bank start_load stop_load wait_for_load balanced
   control control_value waldump wal_records follows_contract
   build_library start_holding launch_held hold release dirty_marker start_checkpoint
-  node_from wait_for_end driver_pid worker_pid kill_cluster);
+  node_from follow_as_rewound wait_for_end driver_pid worker_pid kill_cluster);
 
 =head2 set_mode($node, $mode)
 
@@ -438,6 +438,24 @@ sub wait_for_end
 	$node->wait_for_log($pattern, $position);
 	wait_until('the server to end', sub { !-e $node->data_dir . '/postmaster.pid' });
 	$node->_update_pid(0);
+	return;
+}
+
+=head2 follow_as_rewound($node, $source)
+
+Makes a rewound server, which has its source's files, a standby of it; not started.
+
+=cut
+
+sub follow_as_rewound
+{
+	my ($node, $source) = @_;
+
+	PostgreSQL::Test::Utils::append_to_file($node->data_dir . '/postgresql.conf',
+		'port = ' . $node->port . "\nunix_socket_directories = '" . $node->host . "'\n");
+	unlink map { $node->data_dir . "/$_" } qw(standby.signal recovery.signal);
+	$node->enable_streaming($source);
+	$node->set_standby_mode;
 	return;
 }
 
