@@ -121,13 +121,33 @@ sa_place_is_async(void)
 	return ring_open;
 }
 
+/*
+ * Have blocks for the whole request before any of it is written.  Where blocks are
+ * smaller than pages the kernel writes as much of a page as it finds blocks for,
+ * and reports a short write.  What the file holds does not change.  Returns 0 or errno;
+ * a filesystem that cannot do this finds out by the write.
+ */
+static int
+reserve_space(const SaRequest *request, size_t length)
+{
+	int			rc;
+
+	do
+		rc = fallocate(request->fd, FALLOC_FL_KEEP_SIZE, request->offset, length);
+	while (rc != 0 && errno == EINTR);
+	return rc != 0 && (errno == ENOSPC || errno == EDQUOT) ? errno : 0;
+}
+
 static int
 write_now(const SaRequest *request)
 {
 	size_t		length = (size_t) request->page_count * BLCKSZ;
 	struct iovec iov = {.iov_base = request->data, .iov_len = length};
 	ssize_t		done;
+	int			error;
 
+	if (request->reserve && (error = reserve_space(request, length)) != 0)
+		return error;
 	do
 		done = pwritev2(request->fd, &iov, 1, request->offset, request->flags);
 	while (done < 0 && errno == EINTR);

@@ -27,6 +27,7 @@ typedef struct SaRequest
 	void	   *staging;		/* this request's own buffer */
 	int			flags;			/* of pwritev2() */
 	bool		page_cache;		/* goes no further than the page cache */
+	bool		reserve;		/* see to it that there is space first; page cache only */
 	int			file;			/* index of the file, for messages */
 	int			section;		/* of the page journal; -1 = not in it */
 	instr_time	started;

@@ -18,7 +18,10 @@
  *	  ENOMEM
  *	  ENOSPC, EDQUOT		the pages are held by the pool, with a WARNING, and
  *							tried again, one by one, until there is space
- *							(copy-on-write needs it); others go on
+ *							(copy-on-write needs it, and a page that has no blocks
+ *							yet); others go on.  Nothing of them has been written:
+ *							on a volume that is nearly full pages that go through
+ *							the page cache get their blocks first (place.c)
  *	  no such file			the page is dropped if its database was being created
  *							and that has failed (newdb.c); else as below
  *	  EINVAL on a large		the file's pages are written one by one; not all of
@@ -50,6 +53,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -90,6 +94,8 @@
 #define RETRY_PAUSE_US 10000
 #define OPEN_PAUSE_US 100000
 #define WARNING_MS 10000		/* the same warning no more often than this */
+#define SPACE_ASKED_MS 1		/* how long an answer to "is there space" counts */
+#define NEARLY_FULL (256 * INT64CONST(1024 * 1024))	/* bytes left */
 
 typedef struct WriterFile
 {
@@ -99,6 +105,8 @@ typedef struct WriterFile
 	int			fd;
 	SaWriteMethod method;		/* what it was opened for */
 	uint32		unit_max;
+	instr_time	space_asked;	/* when it was, */
+	bool		nearly_full;	/* and the answer */
 	char		path[MAXPGPATH];
 } WriterFile;
 
@@ -246,6 +254,7 @@ open_file(const SaPageKey *key, int segno)
 	file->rel = key->rel;
 	file->fork = key->fork;
 	file->segno = segno;
+	INSTR_TIME_SET_ZERO(file->space_asked);
 
 	/*
 	 * Plain: a process that read "doublewrite" just before that ended.  Images
@@ -295,6 +304,29 @@ get_file(const SaPageKey *key)
 			return i;
 	}
 	return me->file_count < FILES ? open_file(key, segno) : NOT_NOW;
+}
+
+/*
+ * Is the file's volume so full that there may be no space for a page that has no
+ * blocks yet?  Others may fill it while a page is written: hence the margin.
+ */
+static bool
+is_nearly_full(WriterFile *file)
+{
+	struct statvfs space;
+	instr_time	now;
+	instr_time	since;
+
+	INSTR_TIME_SET_CURRENT(now);
+	since = now;
+	INSTR_TIME_SUBTRACT(since, file->space_asked);
+	if (INSTR_TIME_GET_MILLISEC(since) >= SPACE_ASKED_MS)
+	{
+		file->space_asked = now;
+		file->nearly_full = fstatvfs(file->fd, &space) != 0 ||
+			(int64) space.f_bavail < NEARLY_FULL / (int64) space.f_frsize;
+	}
+	return file->nearly_full;
 }
 
 static int
@@ -387,6 +419,7 @@ start_request(void)
 	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	request->flags = sa_write_flags(me->files[file].method);
 	request->page_cache = me->files[file].method == SA_WRITE_DOUBLE;
+	request->reserve = request->page_cache && is_nearly_full(&me->files[file]);
 	request->section = me->section;
 	request->page_count = request_size(me->files[file].unit_max);
 	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));

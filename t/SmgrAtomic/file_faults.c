@@ -6,9 +6,11 @@
  * While the file "test_fault" is in the data directory (the current directory
  * of every server process) and holds "CALL WHO ERRNO TIMES PATH", the first TIMES
  * such calls on a file whose path ends with PATH, by processes that have WHO in
- * their title, fail with ERRNO.  Each leaves a line in "test_faults".  CALL is
+ * their title, fail with ERRNO.  Each leaves a line in "test_faults".  A PATH that
+ * ends with a slash means all files below a directory of this path.  CALL is
  *
  *	  open		opening it
+ *	  reserve	fallocate()
  *	  write		pwritev2(); ERRNO 0: half of it is written, for that once
  *	  start		sync_file_range() that starts a write-back
  *	  await		sync_file_range() that waits for one
@@ -76,6 +78,8 @@ ends_with(const char *name, const char *end)
 {
 	size_t		length = strlen(name);
 
+	if (end[strlen(end) - 1] == '/')
+		return strstr(name, end) != NULL;
 	return length >= strlen(end) && strcmp(name + length - strlen(end), end) == 0;
 }
 
@@ -165,6 +169,19 @@ pwritev2(int fd, const struct iovec *iov, int iovcnt, off_t offset, int flags)
 		return error != 0 ? -1 : NEXT(pwritev2) (fd, &half, 1, offset, flags);
 	}
 	return NEXT(pwritev2) (fd, iov, iovcnt, offset, flags);
+}
+
+int
+fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	int			error;
+
+	if (fails("reserve", fd, &error))
+	{
+		errno = error;
+		return -1;
+	}
+	return NEXT(fallocate) (fd, mode, offset, length);
 }
 
 int
