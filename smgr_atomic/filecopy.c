@@ -24,7 +24,8 @@
  * may have been off.  With checksums it therefore cannot read a page that was copied torn
  * and has records there, until ignore_checksum_failure lets it (operations guide): the
  * page was written after the checkpoint, so both halves are newer than these records,
- * which are passed over until its image comes.
+ * which are passed over until its image comes.  It is not set by itself: it could hide
+ * a page that is damaged for another reason.  The log of such a start says what to do.
  *
  * The moment is that in which the executor asks whether the function may be executed.  The
  * hook is set in sessions that have asked only: with one set, 17 and later look up
@@ -37,6 +38,7 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "catalog/objectaccess.h"
 
 #include "compat.h"
@@ -74,4 +76,34 @@ sa_filecopy_asked(void)
 		return;
 	prev_object_access = object_access_hook;
 	object_access_hook = filecopy_object_access;
+}
+
+/* Does this start use what pg_rewind has made? */
+static bool
+is_rewound(void)
+{
+	FILE	   *label = fopen(BACKUP_LABEL_FILE, "r");
+	char		line[MAXPGPATH];
+	bool		found = false;
+
+	if (label == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), label) != NULL)
+		found = strcmp(line, "BACKUP METHOD: pg_rewind\n") == 0;
+	fclose(label);
+	return found;
+}
+
+/* Postmaster, at the start of a server with checksums. */
+void
+sa_filecopy_warn_rewound(void)
+{
+	if (!is_rewound())
+		return;
+	ereport(LOG,
+			(errmsg("smgr_atomic: pg_rewind has made this data directory, and it has checksums"),
+			 errdetail("Replay may stop with \"invalid page in block ...\" at a page that pg_rewind has read in the middle of a write: "
+					   "WAL has its image, but may have other records of it before."),
+			 errhint("Should that happen, start with ignore_checksum_failure = on until the server has caught up with its source, "
+					 "then restart it without.")));
 }

@@ -9,5 +9,6 @@
 #define SMGR_ATOMIC_FILECOPY_H
 
 extern void sa_filecopy_asked(void);
+extern void sa_filecopy_warn_rewound(void);
 
 #endif							/* SMGR_ATOMIC_FILECOPY_H */

@@ -110,6 +110,7 @@
 
 #include "attach.h"
 #include "doublewrite.h"
+#include "filecopy.h"
 #include "fpw.h"
 #include "interlock.h"
 #include "newpages.h"
@@ -502,6 +503,8 @@ sa_fpw_start(void)
 		saSetHooks(setting, show_full_page_writes, sa_manage_full_page_writes ? NULL : before_images_change);
 	keep_fsync();
 	report_start(&decision);
+	if (info.checksums)
+		sa_filecopy_warn_rewound();
 }
 
 /*

@@ -136,6 +136,8 @@ follow_as_rewound($old, $new);
 my ($runs, $log) = try_start($old);
 wait_for_end($old, qr/invalid page in block 0 of relation/, 0) if $runs;
 like(slurp_file($old->logfile), qr/invalid page in block 0 of relation/, 'torn, with checksums: replay cannot read what was copied');
+like(slurp_file($old->logfile), qr/LOG:  smgr_atomic: pg_rewind has made this data directory.*HINT:  .*ignore_checksum_failure = on/s,
+	'... the log has said what to do');
 $old->append_conf('postgresql.conf', "ignore_checksum_failure = on\n");
 $old->start;
 wait_for_load($new, 100);
