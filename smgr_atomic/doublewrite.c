@@ -930,11 +930,23 @@ sa_doublewrite_has_room(void)
 	return !has_few_left(2);
 }
 
-/* Retirer: may it go on writing back before it retires, because bandwidth is short and there is room meanwhile? */
+/* Retirer: may it go on writing back before it retires, because there is room meanwhile? */
 bool
 sa_doublewrite_may_go_on(void)
 {
-	return sa_doublewrite_chunk() != PG_UINT32_MAX && !has_few_left(1);
+	return !has_few_left(1);
+}
+
+/* Pages that have come to the journal, since the start. */
+uint64
+sa_doublewrite_pages(void)
+{
+	uint64		pages;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	pages = shared->pages;
+	LWLockRelease(shared->lock);
+	return pages;
 }
 
 /*

@@ -84,6 +84,7 @@ extern uint32 sa_doublewrite_copies_max(void);
 extern uint32 sa_doublewrite_due_pages(uint64 *done, bool soon, SaJournalKey *copy, bool *retire);
 extern bool sa_doublewrite_has_room(void);
 extern bool sa_doublewrite_may_go_on(void);
+extern uint64 sa_doublewrite_pages(void);
 extern bool sa_doublewrite_retire(void);
 
 /* for those who shorten or remove files, or let others do it */

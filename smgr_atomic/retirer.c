@@ -12,8 +12,7 @@
  * retires what is complete.  It writes back in steps, because all that an
  * fdatasync() finds goes to the device at once, and WAL waits behind it.  A step is
  * what the device does in some milliseconds (steps.h): many pages at once cost less
- * processor time than a few now and then.  Where bandwidth is short it rests in
- * between (pace.c).  For each step it takes the lock under
+ * processor time than a few now and then.  For each step it takes the lock under
  * which files are synced, because it may be the one that the kernel tells of a
  * failure (doublewrite.c).
  *
@@ -22,11 +21,18 @@
  * its page cache it goes through all blocks of that folio, of which there may be
  * 512.  Section by section, with random pages, a twentieth of all processor time
  * went there (perf, kernel 6.18).  A slow device needs all its time, so there each
- * section is written back as soon as it is complete, the rest before it retires.
+ * section is written back as soon as it is complete, the rest before it retires: what
+ * has come meanwhile, again and again, because an fdatasync() that finds some MB holds
+ * up WAL for as long as these take.
+ *
+ * And it is written back evenly: in small steps, one on its way at a time, with rests after
+ * which pages have been written back half as fast again as they come.  At 3000 requests a
+ * second all else stood still for a third of a second at each section, or for more than one
+ * when the retirer had taken the disk for a fast one; at 1000 transactions a second, which
+ * it can do, that was seen from outside.
  *
  * Where bandwidth is short, a step has no more pages than a batch for the journal
- * (batches.h), and before it retires it writes back what has come meanwhile, again and
- * again: an fdatasync() that finds some MB holds up WAL for as long as these take.
+ * (batches.h), and it makes pauses instead (pace.c).
  *
  * It also has the driver look again when the journal is not where it was.
  *
@@ -62,6 +68,9 @@
 
 #define FEW_PAGES 16			/* so many, and a batch of each writer, may be left to fdatasync() */
 #define MAX_PASSES 10
+#define RATE_MS 200
+#define EVEN_HASTE 1.5			/* times as fast as they come */
+#define EVEN_MS_MAX 100
 
 typedef struct Step
 {
@@ -73,6 +82,7 @@ typedef struct Step
 
 static SaSteps steps;
 static uint32 pace_event;
+static uint32 even_event;
 
 /* Register the worker.  From _PG_init() in shared_preload_libraries. */
 void
@@ -82,12 +92,31 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
-/* Begin the next step, of pages of one segment in order, after the page "first". */
+/* Has the device no time to lose?  Where bandwidth is short it is hardly measured. */
+static bool
+is_slow(void)
+{
+	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
+}
+
+/* Should pages be written back as evenly as they come?  Where bandwidth is short pauses see to that. */
+static bool
+is_even(void)
+{
+	return !sa_steps_fast(&steps) && sa_doublewrite_chunk() == PG_UINT32_MAX;
+}
+
+/*
+ * Begin the next step, of pages of one segment in order, after the page "first"; a small one
+ * has as few requests as steps may have.
+ */
 static Step
-begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count)
+begin_step(int fd, const SaJournalKey *pages, uint32 first, uint32 count, bool small)
 {
 	Step		step = {.first = first, .might = steps.next};
 
+	if (small)
+		step.might.requests = steps.fewest;
 	step.might.pages = (int) Min((uint32) step.might.pages, sa_doublewrite_chunk());
 	step.had = step.might;
 	step.end = first + sa_writeback_step(pages + first, count - first, &step.had);
@@ -131,36 +160,83 @@ tell_if_moved(void)
 	sa_fpw_recheck();
 }
 
+/* How many pages come to the journal in a millisecond. */
+static double
+arriving(void)
+{
+	static uint64 pages_before = 0;
+	static instr_time since;
+	static double rate = 0;
+	double		ms = milliseconds_since(since);
+	uint64		pages;
+
+	if (ms < RATE_MS)
+		return rate;
+	pages = sa_doublewrite_pages();
+	rate = ms > 10 * RATE_MS ? 0 : Max((pages - pages_before) / ms, rate * 0.8);
+	pages_before = pages;
+	INSTR_TIME_SET_CURRENT(since);
+	return rate;
+}
+
 /*
- * Let others have the device, after so many milliseconds, unless the journal needs room
- * soon.  Returns whether it did.
+ * So many pages were written back in so many milliseconds.  For how many should others have
+ * the device, so that pages are written back hardly faster than they come?
+ */
+static int
+even_rest_ms(int pages, double busy_ms)
+{
+	static double ahead_ms = 0;
+	double		rate = arriving();
+	int			ms;
+
+	if (rate == 0)
+		ahead_ms = 0;
+	else
+		ahead_ms = Max(ahead_ms + pages / (rate * EVEN_HASTE) - busy_ms, 0);
+	ms = (int) Min(ahead_ms, EVEN_MS_MAX);
+	ahead_ms -= ms;
+	return ms;
+}
+
+static void
+rest(int ms, uint32 wait_event)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, wait_event);
+	ResetLatch(MyLatch);		/* what it is set for is looked for again before the retirer sleeps */
+}
+
+/*
+ * Let others have the device, after so many milliseconds in which pages were written back, unless
+ * the journal needs room soon.  Returns whether it did.
  */
 static bool
-rest_after(double busy_ms)
+rest_after(double busy_ms, int pages)
 {
-	int			ms = sa_pace_rest_ms(busy_ms);
+	int			pause = sa_pace_rest_ms(busy_ms);
+	int			even = is_even() ? even_rest_ms(pages, busy_ms) : 0;
 
-	if (ms == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
+	if (Max(pause, even) == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
 		return false;
-	sa_doublewrite_count_pause();
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms, pace_event);
-	ResetLatch(MyLatch);		/* what it is set for is looked for again before the retirer sleeps */
+	if (pause > 0)
+		sa_doublewrite_count_pause();
+	rest(Max(pause, even), pause > 0 ? pace_event : even_event);
 	return true;
 }
 
 /*
  * Pages of one segment, in order.  Those of one step are begun while those of the
  * one before are on their way, so the time of a step that was on its way during a rest
- * says nothing of the device.
+ * says nothing of the device.  But if they should be written back evenly, one step
+ * is on its way at a time, and a small one while there is room.
  */
 static void
 write_back_file(const SaJournalKey *pages, uint32 count)
 {
 	char		path[MAXPGPATH];
-	Step		before,
-				step = {0};
+	Step		step = {0};
+	uint32		awaited = 0;
 	instr_time	ended;
-	bool		measured;
 	bool		rested = false;
 	int			fd;
 
@@ -173,19 +249,24 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 	INSTR_TIME_SET_CURRENT(ended);
 	do
 	{
+		bool		even = is_even();
+		Step		before = step;
+		const Step *last = even ? &step : &before;
+		bool		measured;
+
 		pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
-		before = step;
 		measured = sync_begins_at_once();
-		step = begin_step(fd, pages, before.end, count);
-		sa_writeback_await(fd, pages + before.first, before.end - before.first);
+		step = begin_step(fd, pages, before.end, count, even && sa_doublewrite_has_room());
+		sa_writeback_await(fd, pages + awaited, last->end - awaited);
 		sa_doublewrite_sync_ends(false, NULL);
 		pgstat_report_wait_end();
-		if (measured && !rested && before.first < before.end)
-			sa_steps_ended(&steps, before.might, before.had, milliseconds_since(ended));
+		if (measured && (even || !rested) && awaited == last->first && last->first < last->end)
+			sa_steps_ended(&steps, last->might, last->had, milliseconds_since(ended));
+		awaited = last->end;
 		tell_if_moved();
-		rested = measured && rest_after(milliseconds_since(ended));
+		rested = measured && rest_after(milliseconds_since(ended), step.had.pages);
 		INSTR_TIME_SET_CURRENT(ended);
-	} while (step.first < step.end && !ShutdownRequestPending);
+	} while (awaited < count && !ShutdownRequestPending);
 	close(fd);
 }
 
@@ -202,13 +283,6 @@ write_back(SaJournalKey *page_keys, uint32 count)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}
-}
-
-/* Has the device no time to lose?  Where it rests in between it is hardly measured. */
-static bool
-is_slow(void)
-{
-	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
 }
 
 /*
@@ -230,7 +304,7 @@ make_room(uint64 *done, SaJournalKey *page_keys)
 		count = sa_doublewrite_due_pages(done, is_slow(), page_keys, &retire);
 		write_back(page_keys, count);
 		any |= count > 0;
-	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && sa_doublewrite_may_go_on() && !ShutdownRequestPending);
+	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && is_slow() && sa_doublewrite_may_go_on() && !ShutdownRequestPending);
 	if (retire && !ShutdownRequestPending)
 		(void) sa_doublewrite_retire();
 	return retire || any;
@@ -252,6 +326,7 @@ sa_retirer_main(Datum arg)
 
 	sa_worker_begin(SignalHandlerForShutdownRequest);
 	pace_event = saWaitEvent(SA_PACE_WAIT_EVENT);
+	even_event = wait_event;
 	page_keys = MemoryContextAllocExtended(TopMemoryContext, (Size) sa_doublewrite_pages_max() * sizeof(SaJournalKey),
 										   MCXT_ALLOC_HUGE);
 	before_shmem_exit(leave_at_exit, 0);

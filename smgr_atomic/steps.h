@@ -21,9 +21,10 @@
  * A fast device has all pages of the ring written back before anybody notices, so
  * the retirer may wait until there are many of them.  To a slow one it goes on giving
  * a little at a time, or TPS would rise and fall with it.  What a device does first
- * after a pause says little (a cloud disk has saved up some writes), nor do pages that
- * are clean: so the time of many pages counts, and several times in succession.  A
- * small ring never has many pages: it counts as one of the default size.
+ * after a pause says little (a cloud disk, or the kernel's throttle, has saved up some
+ * writes), nor do pages that are clean: so the time of many pages counts, and several times
+ * in succession; and who was taken for fast and is not has to be fast for much longer the next
+ * time.  A small ring never has many pages: it counts as one of the default size.
  *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
@@ -36,7 +37,8 @@
 #define SA_RING_MS 800			/* a fast device does the pages of a whole ring in this time */
 #define SA_LEAST_RING 8192		/* pages */
 #define SA_JUDGED_PAGES 1000	/* the time of so many counts, */
-#define SA_JUDGED_TIMES 4		/* if so often in succession */
+#define SA_JUDGED_TIMES 4		/* if so often in succession; 16 times as often after each mistake, */
+#define SA_JUDGED_MOST 1024		/* so often at most */
 
 #define SA_REQUEST_MOST 32		/* pages of a request at most */
 
@@ -54,7 +56,8 @@ typedef struct SaSteps
 	double		ring_pages;
 	int			pages;			/* done since it was judged last, */
 	double		ms;				/* in this time */
-	int			fast_times;		/* how often it was fast since it was slow; SA_JUDGED_TIMES at most */
+	int			fast_times;		/* how often it was fast since it was slow; fast_needed at most */
+	int			fast_needed;	/* for it to count as fast */
 } SaSteps;
 
 static inline void
@@ -62,6 +65,7 @@ sa_steps_begin(SaSteps *steps, int io_depth, int ring_pages)
 {
 	memset(steps, 0, sizeof(*steps));
 	steps->ring_pages = Max(ring_pages, SA_LEAST_RING);
+	steps->fast_needed = SA_JUDGED_TIMES;
 
 	/* two steps are under way at a time, and other pages between theirs */
 	steps->fewest = Max(io_depth / 4, 1);
@@ -73,14 +77,16 @@ sa_steps_begin(SaSteps *steps, int io_depth, int ring_pages)
 static inline void
 sa_steps_judge(SaSteps *steps, int pages, double ms)
 {
+	bool		slow;
+
 	steps->pages += pages;
 	steps->ms += ms;
-	if (steps->pages < SA_JUDGED_PAGES)
+	slow = steps->ms * steps->ring_pages > (double) Max(steps->pages, SA_JUDGED_PAGES) * SA_RING_MS;
+	if (steps->pages < SA_JUDGED_PAGES && !slow)
 		return;
-	if (steps->ms * steps->ring_pages > (double) steps->pages * SA_RING_MS)
-		steps->fast_times = 0;
-	else
-		steps->fast_times = Min(steps->fast_times + 1, SA_JUDGED_TIMES);
+	if (slow && steps->fast_times == steps->fast_needed)
+		steps->fast_needed = Min(steps->fast_needed * 16, SA_JUDGED_MOST);
+	steps->fast_times = slow ? 0 : Min(steps->fast_times + 1, steps->fast_needed);
 	steps->pages = 0;
 	steps->ms = 0;
 }
@@ -111,7 +117,7 @@ sa_steps_ended(SaSteps *steps, SaStepSize might, SaStepSize had, double ms)
 static inline bool
 sa_steps_fast(const SaSteps *steps)
 {
-	return steps->fast_times == SA_JUDGED_TIMES;
+	return steps->fast_times == steps->fast_needed;
 }
 
 #endif							/* SMGR_ATOMIC_STEPS_H */

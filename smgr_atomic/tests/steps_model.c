@@ -203,6 +203,33 @@ fast_or_not(int ring_pages, double rate, int saved, bool fast)
 	}
 }
 
+/* A device that is fast for some time after each pause: soon it is not taken for a fast one any more. */
+static void
+fast_at_first(void)
+{
+	SaStepSize	size = {.requests = 100, .pages = 100};
+	Device		device = {.rate = 1};
+	SaSteps		steps;
+	int			mistakes = 0;
+
+	sa_steps_begin(&steps, 64, 8192);
+	for (int i = 0; i < 2000; i++)
+	{
+		bool		taken = sa_steps_fast(&steps);
+
+		thousand(&steps, taken ? 1 : 100, 0);
+		mistakes += taken;
+	}
+	check(mistakes == 3, "a mistake is made a few times", &steps, &device);
+
+	sa_steps_begin(&steps, 64, 8192);
+	for (int i = 0; i < SA_JUDGED_TIMES; i++)
+		thousand(&steps, 100, 0);
+	check(sa_steps_fast(&steps), "a device is fast", &steps, &device);
+	sa_steps_ended(&steps, size, size, 101);
+	check(!sa_steps_fast(&steps), "what has taken too long already is slow", &steps, &device);
+}
+
 /*
  * Batches to a device that writes so many pages a ms after so many ms, each, or in
  * portions of 100 ms.  Checks the size that they have most of the time.
@@ -302,5 +329,6 @@ main(void)
 	fast_or_not(524288, 50, 0, false);
 	fast_or_not(1024, 3, 0, false);
 	fast_or_not(1024, 11, 0, true);
+	fast_at_first();
 	return failures > 0;
 }
