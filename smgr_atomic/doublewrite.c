@@ -930,7 +930,7 @@ sa_doublewrite_has_room(void)
 	return !has_few_left(2);
 }
 
-/* Retirer: may it go on writing back before it retires, because there is room meanwhile? */
+/* Retirer: may it go on writing back before it retires, because bandwidth is short and there is room meanwhile? */
 bool
 sa_doublewrite_may_go_on(void)
 {

@@ -503,7 +503,7 @@ sa_fpw_start(void)
 		saSetHooks(setting, show_full_page_writes, sa_manage_full_page_writes ? NULL : before_images_change);
 	keep_fsync();
 	report_start(&decision);
-	if (info.checksums)
+	if (info.checksums && state != SA_STATE_OFF)
 		sa_filecopy_warn_rewound();
 }
 

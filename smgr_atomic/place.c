@@ -123,7 +123,7 @@ sa_place_is_async(void)
 
 /*
  * Have blocks for the whole request before any of it is written.  Where blocks are
- * smaller than pages the kernel writes as much of a page as it finds blocks for,
+ * smaller than pages the kernel may write as much of a page as it finds blocks for,
  * and reports a short write.  What the file holds does not change.  Returns 0 or errno;
  * a filesystem that cannot do this finds out by the write.
  */

@@ -91,10 +91,6 @@ _Static_assert(sizeof(SaStatx) == 256, "struct statx is 256 bytes");
 #define SA_STATX_WRITE_ATOMIC	0x00010000U
 #define SA_STATX_ATTR_DAX		0x00200000U
 
-/* f_type of struct statfs, which is ABI too (linux/magic.h) */
-#define SA_XFS_MAGIC			0x58465342U
-#define SA_EXT4_MAGIC			0xEF53U /* ext2 and ext3, too */
-
 /*
  * struct xfs_fsop_geom_v1 of fs/xfs/libxfs/xfs_fs.h, which is ABI but in no
  * header that a C library brings.

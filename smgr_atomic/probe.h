@@ -21,6 +21,10 @@
 #define RWF_ATOMIC 0x00000040
 #endif
 
+/* f_type of struct statfs, which is ABI too (linux/magic.h) */
+#define SA_XFS_MAGIC			0x58465342U
+#define SA_EXT4_MAGIC			0xEF53U /* ext2 and ext3, too */
+
 #define SA_PROBE_TEXT_LEN 512
 
 /* Ordered: the weaker of two verdicts is the smaller value. */

@@ -46,6 +46,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
@@ -69,6 +70,7 @@
 #define FEW_PAGES 16			/* so many, and a batch of each writer, may be left to fdatasync() */
 #define MAX_PASSES 10
 #define RATE_MS 200
+#define RATE_LEAST 0.01			/* pages a millisecond: as good as none */
 #define EVEN_HASTE 1.5			/* times as fast as they come */
 #define EVEN_MS_MAX 100
 
@@ -99,7 +101,7 @@ is_slow(void)
 	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
 }
 
-/* Should pages be written back as evenly as they come?  Where bandwidth is short pauses see to that. */
+/* Should pages be written back as evenly as they come, if there is room?  Where bandwidth is short pauses see to that. */
 static bool
 is_even(void)
 {
@@ -170,10 +172,11 @@ arriving(void)
 	double		ms = milliseconds_since(since);
 	uint64		pages;
 
-	if (ms < RATE_MS)
+	if (ms >= 0 && ms < RATE_MS)
 		return rate;
 	pages = sa_doublewrite_pages();
-	rate = ms > 10 * RATE_MS ? 0 : Max((pages - pages_before) / ms, rate * 0.8);
+	if (!INSTR_TIME_IS_ZERO(since) && ms > 0)
+		rate = Max((pages - pages_before) / ms, ms < 10 * RATE_MS ? rate * 0.8 : 0);
 	pages_before = pages;
 	INSTR_TIME_SET_CURRENT(since);
 	return rate;
@@ -190,11 +193,11 @@ even_rest_ms(int pages, double busy_ms)
 	double		rate = arriving();
 	int			ms;
 
-	if (rate == 0)
+	if (RecoveryInProgress() || rate < RATE_LEAST)
 		ahead_ms = 0;
 	else
-		ahead_ms = Max(ahead_ms + pages / (rate * EVEN_HASTE) - busy_ms, 0);
-	ms = (int) Min(ahead_ms, EVEN_MS_MAX);
+		ahead_ms = Min(Max(ahead_ms + pages / (rate * EVEN_HASTE) - busy_ms, 0), EVEN_MS_MAX);
+	ms = (int) ahead_ms;
 	ahead_ms -= ms;
 	return ms;
 }
@@ -227,8 +230,8 @@ rest_after(double busy_ms, int pages)
 /*
  * Pages of one segment, in order.  Those of one step are begun while those of the
  * one before are on their way, so the time of a step that was on its way during a rest
- * says nothing of the device.  But if they should be written back evenly, one step
- * is on its way at a time, and a small one while there is room.
+ * says nothing of the device.  But if they should be written back evenly, and the journal
+ * has room, one small step is on its way at a time.
  */
 static void
 write_back_file(const SaJournalKey *pages, uint32 count)
@@ -249,14 +252,14 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 	INSTR_TIME_SET_CURRENT(ended);
 	do
 	{
-		bool		even = is_even();
+		bool		even = is_even() && sa_doublewrite_has_room();
 		Step		before = step;
 		const Step *last = even ? &step : &before;
 		bool		measured;
 
 		pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_FLUSH);
 		measured = sync_begins_at_once();
-		step = begin_step(fd, pages, before.end, count, even && sa_doublewrite_has_room());
+		step = begin_step(fd, pages, before.end, count, even);
 		sa_writeback_await(fd, pages + awaited, last->end - awaited);
 		sa_doublewrite_sync_ends(false, NULL);
 		pgstat_report_wait_end();
@@ -264,7 +267,7 @@ write_back_file(const SaJournalKey *pages, uint32 count)
 			sa_steps_ended(&steps, last->might, last->had, milliseconds_since(ended));
 		awaited = last->end;
 		tell_if_moved();
-		rested = measured && rest_after(milliseconds_since(ended), step.had.pages);
+		rested = measured && rest_after(milliseconds_since(ended), (int) (last->end - last->first));
 		INSTR_TIME_SET_CURRENT(ended);
 	} while (awaited < count && !ShutdownRequestPending);
 	close(fd);
@@ -283,6 +286,13 @@ write_back(SaJournalKey *page_keys, uint32 count)
 			next++;
 		write_back_file(page_keys + first, next - first);
 	}
+}
+
+/* May it go on writing back before it retires?  An fdatasync() of many files takes time, in which more pages come. */
+static bool
+may_go_on(void)
+{
+	return is_even() ? sa_doublewrite_has_room() : is_slow() && sa_doublewrite_may_go_on();
 }
 
 /*
@@ -304,7 +314,7 @@ make_room(uint64 *done, SaJournalKey *page_keys)
 		count = sa_doublewrite_due_pages(done, is_slow(), page_keys, &retire);
 		write_back(page_keys, count);
 		any |= count > 0;
-	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && is_slow() && sa_doublewrite_may_go_on() && !ShutdownRequestPending);
+	} while (retire && count > FEW_PAGES && ++passes < MAX_PASSES && may_go_on() && !ShutdownRequestPending);
 	if (retire && !ShutdownRequestPending)
 		(void) sa_doublewrite_retire();
 	return retire || any;

@@ -37,8 +37,9 @@
 #define SA_RING_MS 800			/* a fast device does the pages of a whole ring in this time */
 #define SA_LEAST_RING 8192		/* pages */
 #define SA_JUDGED_PAGES 1000	/* the time of so many counts, */
-#define SA_JUDGED_TIMES 4		/* if so often in succession; 16 times as often after each mistake, */
-#define SA_JUDGED_MOST 1024		/* so often at most */
+#define SA_JUDGED_TIMES 4		/* if so often in succession; SA_JUDGED_MORE times as often after each mistake, */
+#define SA_JUDGED_MORE 8
+#define SA_JUDGED_MOST 256		/* so often at most */
 
 #define SA_REQUEST_MOST 32		/* pages of a request at most */
 
@@ -56,8 +57,8 @@ typedef struct SaSteps
 	double		ring_pages;
 	int			pages;			/* done since it was judged last, */
 	double		ms;				/* in this time */
-	int			fast_times;		/* how often it was fast since it was slow; fast_needed at most */
-	int			fast_needed;	/* for it to count as fast */
+	int			fast_times;		/* how often it was fast since it was slow */
+	int			fast_needed;	/* so often for it to count as fast */
 } SaSteps;
 
 static inline void
@@ -84,9 +85,11 @@ sa_steps_judge(SaSteps *steps, int pages, double ms)
 	slow = steps->ms * steps->ring_pages > (double) Max(steps->pages, SA_JUDGED_PAGES) * SA_RING_MS;
 	if (steps->pages < SA_JUDGED_PAGES && !slow)
 		return;
-	if (slow && steps->fast_times == steps->fast_needed)
-		steps->fast_needed = Min(steps->fast_needed * 16, SA_JUDGED_MOST);
-	steps->fast_times = slow ? 0 : Min(steps->fast_times + 1, steps->fast_needed);
+	if (slow && steps->fast_times >= steps->fast_needed)
+		steps->fast_needed = Min(steps->fast_needed * SA_JUDGED_MORE, SA_JUDGED_MOST);
+	if (!slow && steps->fast_times >= SA_JUDGED_MORE * steps->fast_needed)
+		steps->fast_needed = SA_JUDGED_TIMES;	/* no mistake for a long time */
+	steps->fast_times = slow ? 0 : Min(steps->fast_times + 1, SA_JUDGED_MORE * SA_JUDGED_MOST);
 	steps->pages = 0;
 	steps->ms = 0;
 }
@@ -117,7 +120,7 @@ sa_steps_ended(SaSteps *steps, SaStepSize might, SaStepSize had, double ms)
 static inline bool
 sa_steps_fast(const SaSteps *steps)
 {
-	return steps->fast_times == steps->fast_needed;
+	return steps->fast_times >= steps->fast_needed;
 }
 
 #endif							/* SMGR_ATOMIC_STEPS_H */

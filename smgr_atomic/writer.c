@@ -20,8 +20,8 @@
  *							tried again, one by one, until there is space
  *							(copy-on-write needs it, and a page that has no blocks
  *							yet); others go on.  Nothing of them has been written:
- *							on a volume that is nearly full pages that go through
- *							the page cache get their blocks first (place.c)
+ *							on ext4 that is nearly full pages that go through the
+ *							page cache get their blocks first (place.c)
  *	  no such file			the page is dropped if its database was being created
  *							and that has failed (newdb.c); else as below
  *	  EINVAL on a large		the file's pages are written one by one; not all of
@@ -53,7 +53,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "miscadmin.h"
@@ -106,7 +106,7 @@ typedef struct WriterFile
 	SaWriteMethod method;		/* what it was opened for */
 	uint32		unit_max;
 	instr_time	space_asked;	/* when it was, */
-	bool		nearly_full;	/* and the answer */
+	bool		reserve;		/* and the answer */
 	char		path[MAXPGPATH];
 } WriterFile;
 
@@ -307,26 +307,29 @@ get_file(const SaPageKey *key)
 }
 
 /*
- * Is the file's volume so full that there may be no space for a page that has no
- * blocks yet?  Others may fill it while a page is written: hence the margin.
+ * Does a page that has no blocks yet have to get them before it is written?  ext4
+ * allocates them one by one; XFS all for a write, or none (and its fallocate() needs
+ * space also where there are blocks).  Asked only if there may not be enough.  Others may
+ * fill the volume while a page is written: hence the margin.
  */
 static bool
-is_nearly_full(WriterFile *file)
+must_reserve(WriterFile *file)
 {
-	struct statvfs space;
+	struct statfs space;
 	instr_time	now;
 	instr_time	since;
 
 	INSTR_TIME_SET_CURRENT(now);
 	since = now;
 	INSTR_TIME_SUBTRACT(since, file->space_asked);
-	if (INSTR_TIME_GET_MILLISEC(since) >= SPACE_ASKED_MS)
+	if (INSTR_TIME_GET_MILLISEC(since) >= SPACE_ASKED_MS || INSTR_TIME_GET_MILLISEC(since) < 0)
 	{
 		file->space_asked = now;
-		file->nearly_full = fstatvfs(file->fd, &space) != 0 ||
-			(int64) space.f_bavail < NEARLY_FULL / (int64) space.f_frsize;
+		file->reserve = fstatfs(file->fd, &space) != 0 ||
+			((uint32) space.f_type == SA_EXT4_MAGIC &&
+			 (int64) space.f_bavail < NEARLY_FULL / Max((int64) space.f_bsize, 1));
 	}
-	return file->nearly_full;
+	return file->reserve;
 }
 
 static int
@@ -419,7 +422,7 @@ start_request(void)
 	request->offset = (off_t) BLCKSZ * (key->block % (BlockNumber) RELSEG_SIZE);
 	request->flags = sa_write_flags(me->files[file].method);
 	request->page_cache = me->files[file].method == SA_WRITE_DOUBLE;
-	request->reserve = request->page_cache && is_nearly_full(&me->files[file]);
+	request->reserve = request->page_cache && must_reserve(&me->files[file]);
 	request->section = me->section;
 	request->page_count = request_size(me->files[file].unit_max);
 	memcpy(request->slots, &me->batch[me->batch_next], request->page_count * sizeof(int));

@@ -99,6 +99,8 @@ def words(plan, seconds, seed):
     """Arguments of pgbench for a plan, the address left out."""
     result = ['-n', '-c', str(plan.clients), '-j', str(plan.jobs), '-T', str(seconds),
               '-M', plan.protocol, f'--random-seed={seed}', '-P', '1']
+    if plan.rate:
+        result.append(f'--rate={plan.rate:g}')
     if plan.script:
         return result + ['-f', str(plan.sql('script'))]
     return result + ['-b', plan.builtin]

@@ -53,6 +53,7 @@ class Plan:
     clients: int = 16
     jobs: int = 2
     protocol: str = 'prepared'
+    rate: float = 0.0
     duration: int = 60
     warmup: int = 10
     rounds: int = 3
@@ -98,9 +99,8 @@ class Plan:
             return DRIVERS[self.driver]
         if self.driver == 'sysbench':
             return f'sysbench {self.test}'
-        if self.script:
-            return pathlib.Path(self.script).stem.replace('-', ' ')
-        return f'pgbench {self.builtin}'
+        load = pathlib.Path(self.script).stem.replace('-', ' ') if self.script else f'pgbench {self.builtin}'
+        return f'{load}, {self.rate:g} a second' if self.rate else load
 
     def is_load(self):
         """Whether runs are loads of some seconds, with TPS and checkpoints."""
@@ -324,6 +324,9 @@ def _add_load(parser):
     load.add_argument('--jobs', type=int, metavar='N', help='threads of pgbench (%(default)s)')
     load.add_argument('--protocol', choices=('simple', 'extended', 'prepared'),
                       help='query protocol (%(default)s)')
+    load.add_argument('--rate', type=float, metavar='N',
+                      help='transactions that are begun each second, however long they take; latencies count from when '
+                      'each was due; 0: as many as it can (%(default)g)')
     load.add_argument('--duration', type=int, metavar='S',
                       help='measured seconds per run (%(default)s)')
     load.add_argument('--warmup', type=int, metavar='S',
@@ -474,6 +477,8 @@ def check(plan):
         raise PlanError('seconds and --standby-mb-s must not be negative')
     if plan.warmup < 0 or not 0 <= plan.sample_rate <= 1:
         raise PlanError('--warmup must not be negative, --sample-rate is between 0 and 1')
+    if plan.rate < 0 or plan.rate and (plan.driver != 'pgbench' or plan.task):
+        raise PlanError('--rate must not be negative, and goes with --driver pgbench and a load only')
     if plan.jobs > plan.clients:
         plan.jobs = plan.clients
     if len(set(plan.arms.split(','))) != len(plan.arms.split(',')):
