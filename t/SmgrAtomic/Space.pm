@@ -28,6 +28,7 @@ use IPC::Run ();
 use Time::HiRes qw(sleep time);
 
 my $script = <<'SCRIPT';
+trap exit TERM
 size=0
 while [ -e "$1" ] && kill -0 "$2" 2>/dev/null; do
 	for piece in 16777216 1048576 65536 4096; do
@@ -64,7 +65,10 @@ sub stop_taking
 	my ($self) = @_;
 	my $process = delete $self->{process};
 
-	$process->kill_kill if $process;
+	# not before the fallocate that it may be at has ended: that would take what is freed now
+	return if !$process;
+	$process->signal('TERM');
+	$process->finish;
 	return;
 }
 
