@@ -25,11 +25,11 @@
  * has come meanwhile, again and again, because an fdatasync() that finds some MB holds
  * up WAL for as long as these take.
  *
- * And it is written back evenly: in small steps, one on its way at a time, with rests after
- * which pages have been written back half as fast again as they come.  At 3000 requests a
- * second all else stood still for a third of a second at each section, or for more than one
- * when the retirer had taken the disk for a fast one; at 1000 transactions a second, which
- * it can do, that was seen from outside.
+ * And while the journal has room it is written back evenly: in small steps, one on its way
+ * at a time, with rests (but in recovery), so that pages go half as fast again as they come.
+ * At 3000 requests a second all else stood still for a third of a second at each section, or
+ * for more than one when the retirer had taken the disk for a fast one; at 1000 transactions
+ * a second, which it can do, that was seen from outside.
  *
  * Where bandwidth is short, a step has no more pages than a batch for the journal
  * (batches.h), and it makes pauses instead (pace.c).
