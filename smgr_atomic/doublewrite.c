@@ -934,7 +934,7 @@ sa_doublewrite_has_room(void)
 bool
 sa_doublewrite_may_go_on(void)
 {
-	return !has_few_left(1);
+	return sa_doublewrite_chunk() != PG_UINT32_MAX && !has_few_left(1);
 }
 
 /* Pages that have come to the journal, since the start. */

@@ -94,18 +94,18 @@ sa_retirer_register(void)
 					   BgWorkerStart_PostmasterStart, 1, 0);
 }
 
-/* Has the device no time to lose?  Where bandwidth is short it is hardly measured. */
-static bool
-is_slow(void)
-{
-	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
-}
-
 /* Should pages be written back as evenly as they come, if there is room?  Where bandwidth is short pauses see to that. */
 static bool
 is_even(void)
 {
 	return !sa_steps_fast(&steps) && sa_doublewrite_chunk() == PG_UINT32_MAX;
+}
+
+/* Has the device no time to lose?  Where bandwidth is short it is hardly measured. */
+static bool
+is_slow(void)
+{
+	return is_even() || sa_doublewrite_chunk() != PG_UINT32_MAX;
 }
 
 /*
@@ -292,7 +292,7 @@ write_back(SaJournalKey *page_keys, uint32 count)
 static bool
 may_go_on(void)
 {
-	return is_even() ? sa_doublewrite_has_room() : is_slow() && sa_doublewrite_may_go_on();
+	return is_even() ? sa_doublewrite_has_room() : sa_doublewrite_may_go_on();
 }
 
 /*

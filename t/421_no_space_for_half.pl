@@ -53,7 +53,6 @@ sub fill
 sub make_database
 {
 	my ($name) = @_;
-
 	my @sql = ('psql', '-X', '-d', $node->connstr('postgres'), '-c');
 
 	# the server may crash
