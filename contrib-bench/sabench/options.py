@@ -35,6 +35,10 @@ class PlanError(Exception):
     """The run cannot start as asked; the message says what to change."""
 
 
+class NoVolumeError(PlanError):
+    """It needs a volume that is made for it, and a directory was named."""
+
+
 @dataclass
 class Plan:
     """Everything that decides what a run does; saved as plan.json."""
@@ -363,7 +367,7 @@ def _add_disk(parser):
                       help='of the volume (%(default)s)')
     disk.add_argument('--mkfs-options', metavar='TEXT', help='for the volume')
     disk.add_argument('--directory', metavar='DIR',
-                      help='use a new directory inside DIR, make no volume')
+                      help='use a new directory inside DIR, make no volume (a suite leaves out what needs one)')
     disk.add_argument('--work-dir', metavar='DIR',
                       help='where the image of the volume lies (TMPDIR or /var/tmp)')
 
@@ -495,9 +499,11 @@ def check(plan):
             raise PlanError(f'--target "{target.text}": this comparison does not measure {target.key}')
     disk = plan.disk()
     if plan.directory and (disk.iops or disk.bandwidth):
-        raise PlanError('--device-limit works on a volume of ours only, not with --directory')
-    if plan.wal_limit and (plan.directory or not plan.wal_volume):
-        raise PlanError('--wal-limit goes with --wal-volume, and not with --directory')
+        raise NoVolumeError('--device-limit works on a volume of ours only, not with --directory')
+    if plan.wal_volume and plan.directory:
+        raise NoVolumeError('--wal-volume makes a volume of its own, so it does not go with --directory')
+    if plan.wal_limit and not plan.wal_volume:
+        raise PlanError('--wal-limit goes with --wal-volume')
     if not (plan.task or plan.is_load()) and (disk.iops or disk.bandwidth or plan.wal_volume):
         raise PlanError(f'--device-limit and --wal-volume do not go with --driver {plan.driver}')
     plan.wal_disk()

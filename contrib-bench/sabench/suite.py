@@ -13,14 +13,17 @@ FAILED = 'failed.json'      # in the directory of a comparison: why it failed
 
 
 class Suite:
-    """Names and plans of the comparisons, in their order."""
+    """Names and plans of the comparisons, in their order; left_out: name to why it cannot be made."""
 
-    def __init__(self, title, results, plans):
-        self.title, self.results, self.plans = title, pathlib.Path(results), plans
+    def __init__(self, title, results, plans, left_out=None):
+        self.title, self.results, self.plans, self.left_out = title, pathlib.Path(results), plans, left_out or {}
 
     @classmethod
     def from_file(cls, name, results, words, only=''):
-        """From suites/NAME.conf; words go to every comparison and win; only: names of those wanted."""
+        """From suites/NAME.conf; words go to every comparison and win; only: names of those wanted.
+
+        What needs a volume of its own is left out where a directory is named, if it was not asked for by name.
+        """
         path = profiles.HOME / 'suites' / f'{name}.conf'
         if not path.is_file():
             raise profiles.ProfileError(f'no "{name}" in suites/; there are: '
@@ -29,15 +32,25 @@ class Suite:
         parser.read(path)
         results = pathlib.Path(results or profiles.HOME / 'results' /
                                datetime.datetime.now().strftime(f'%Y%m%d-%H%M%S-{name}'))
-        plans = {}
+        plans, left_out = {}, {}
         there = [section for section in parser.sections() if section != 'suite']
         for section in only.split(',') if only else there:
             if section not in there:
                 raise profiles.ProfileError(f'--only: suite {name} has no "{section}"; there are: '
                                             f'{", ".join(there)}')
-            plans[section], _ = options.parse([*_words(parser[section]), *words,
-                                               '--results', str(results / section)])
-        return cls(parser['suite']['title'], results, plans)
+            try:
+                plan, _ = options.parse([*_words(parser[section]), *words, '--results', str(results / section)])
+                if plan.directory and 'filesystem' in parser[section]:
+                    raise options.NoVolumeError(f'{parser[section]["filesystem"]} is made on a volume of ours only, '
+                                              'not with --directory')
+                plans[section] = plan
+            except options.NoVolumeError as error:
+                if only:
+                    raise
+                left_out[section] = str(error)
+        if not plans:
+            raise options.PlanError(f'suite {name} has nothing to do: {"; ".join(dict.fromkeys(left_out.values()))}')
+        return cls(parser['suite']['title'], results, plans, left_out)
 
     @classmethod
     def from_results(cls, directory):
@@ -48,11 +61,13 @@ class Suite:
                  for name in saved['comparisons']}
         for name, plan in plans.items():
             plan.results = str(directory / name)
-        return cls(saved['title'], directory, plans)
+        return cls(saved['title'], directory, plans, saved.get('left_out'))
 
     def save(self, of_plan=identity.of):
         """Write all plans first, so that --resume knows what is to be done; PlanError where they do not go there."""
         target, own = self.results / 'suite.json', {'title': self.title, 'comparisons': list(self.plans)}
+        if self.left_out:
+            own['left_out'] = self.left_out
         if (self.results / 'plan.json').exists() or target.exists() and json.loads(target.read_text()) != own:
             raise options.PlanError(f'--results: "{self.results}" holds the results of another plan')
         for name, plan in self.plans.items():
@@ -70,8 +85,12 @@ class Suite:
                 f'{plan.repeat} times' if plan.task else plan.work()
             lines.append(f'  {name:<22} {plan.rounds} × {work:<10} {plan.disk_title():<30} '
                          f'{options.human_time(plan.total_seconds()):>6}  {plan.arms}')
-        return '\n'.join([*lines, f'time     about {options.human_time(self.seconds())}',
+        return '\n'.join([*lines, *self.not_made(), f'time     about {options.human_time(self.seconds())}',
                           f'results  {self.results}'])
+
+    def not_made(self):
+        """A line for each that is left out."""
+        return [f'left out {name}: {reason}' for name, reason in self.left_out.items()]
 
     def run(self, comparison_of):
         """Run what is not finished; one that fails does not stop the others.
@@ -108,7 +127,7 @@ class Suite:
         page.write(finished, self.results / 'report.html', self.title, unfinished)
         (self.results / 'report.md').write_text(readme.section(finished, unfinished) + '\n')
         lines = claims.unfinished(unfinished) + claims.target_lines(finished, unfinished)
-        return '\n'.join([*lines, f'report   {self.results / "report.html"}',
+        return '\n'.join([*lines, *self.not_made(), f'report   {self.results / "report.html"}',
                           f'results  {self.results}'])
 
     def collect(self):

@@ -287,9 +287,26 @@ class Suites(unittest.TestCase):
         with self.assertRaisesRegex(profiles.ProfileError, 'no "nothing"; there are: evictions,'):
             suite.Suite.from_file('full', '/nowhere', [], 'nothing')
 
+    def test_what_needs_a_volume_is_left_out_in_a_directory(self):
+        with tempfile.TemporaryDirectory() as directory:
+            words = ['--directory', '/tmp']
+            todo = suite.Suite.from_file('writebehind', directory, words)
+            self.assertEqual(list(todo.left_out), ['evictions-slices-ext4', 'copy-cloud-3000'])
+            self.assertFalse(set(todo.left_out) & set(todo.plans))
+            self.assertIn('left out copy-cloud-3000: --device-limit', todo.describe())
+            todo.save(vars)
+            again = suite.Suite.from_results(directory)
+            self.assertEqual(again.left_out, todo.left_out)
+            self.assertIn('left out evictions-slices-ext4: ext4 is made', again.report())
+            self.assertEqual(suite.Suite.from_file('full', '/nowhere', words).left_out.keys(),
+                             {'bandwidth-bound', 'wal-bound', 'cloud-3000', 'cloud-16000'})
+            for name, only in (('limits', ''), ('writebehind', 'copy-cloud-3000')):
+                with self.assertRaisesRegex(options.PlanError, 'not with --directory'):
+                    suite.Suite.from_file(name, '/nowhere', words, only)
+
     def test_they_fit_their_time(self):
         for name, minutes in (('quick', 10), ('full', 90), ('writebehind', 90), ('hugepages', 30), ('recovery', 10),
-                              ('bandwidth', 25), ('limits', 30)):
+                              ('bandwidth', 25), ('limits', 30), ('cloud', 75)):
             todo = suite.Suite.from_file(name, '/nowhere', [])
             self.assertLess(todo.seconds(), minutes * 60, name)
 
