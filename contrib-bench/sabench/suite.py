@@ -42,7 +42,7 @@ class Suite:
                 plan, _ = options.parse([*_words(parser[section]), *words, '--results', str(results / section)])
                 if plan.directory and 'filesystem' in parser[section]:
                     raise options.NoVolumeError(f'{parser[section]["filesystem"]} is made on a volume of ours only, '
-                                              'not with --directory')
+                                                'not with --directory')
                 plans[section] = plan
             except options.NoVolumeError as error:
                 if only:

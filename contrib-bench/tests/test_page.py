@@ -300,7 +300,7 @@ class Suites(unittest.TestCase):
             self.assertIn('left out evictions-slices-ext4: ext4 is made', again.report())
             self.assertEqual(suite.Suite.from_file('full', '/nowhere', words).left_out.keys(),
                              {'bandwidth-bound', 'wal-bound', 'cloud-3000', 'cloud-16000'})
-            for name, only in (('limits', ''), ('writebehind', 'copy-cloud-3000')):
+            for name, only in (('limits', ''), ('writebehind', 'copy,copy-cloud-3000')):
                 with self.assertRaisesRegex(options.PlanError, 'not with --directory'):
                     suite.Suite.from_file(name, '/nowhere', words, only)
 
