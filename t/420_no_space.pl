@@ -122,28 +122,65 @@ $space->give_back;
 # ---- no space in recovery ------------------------------------------------------
 #
 # With few buffers redo reads again what it has written, and that finds no space; the
-# pool has room for all of it.
-$table = fill();
-$node->safe_psql('postgres', "UPDATE $table SET f = f", timeout => $seconds) for 1 .. 2;
-$node->stop('immediate');
-$node->append_conf('postgresql.conf', "shared_buffers = 256kB\nsmgr_atomic.write_behind_size = 8MB\n");
-my $started = log_position($node);
+# pool has room for all of it.  What the crash gives back, or XFS frees when asked, may
+# be enough for redo after all: copy-on-write needs a page's space for a moment only.
+# Then once more, but no page may wait for space in a server that is ready.
 my @is_ready = ('pg_isready', '-q', '-h', $node->host, '-p', $node->port);
-system_or_bail('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-W', 'start');
-$node->wait_for_log(qr/WARNING:  could not write block \d+ in file "pg_tblspc.*: No space left on device/, $started);
-sleep 3;
-unlike(log_since($node, $started), qr/FATAL|PANIC/, 'no space in recovery: it does not end');
-is(run_log(\@is_ready) ? 'ready' : 'waits', 'waits', '... and waits');
-$space->give_back;
-for (1 .. $seconds)
+my $waits = 0;
+for my $try (1 .. 10)
 {
-	last if run_log(\@is_ready);
-	sleep 1;
+	$table = fill();
+	$node->safe_psql('postgres', "UPDATE $table SET f = f", timeout => $seconds) for 1 .. 2;
+	$node->stop('immediate');
+	$node->append_conf('postgresql.conf', "shared_buffers = 256kB\nsmgr_atomic.write_behind_size = 8MB\n");
+	my $started = log_position($node);
+	system_or_bail('pg_ctl', '-D', $node->data_dir, '-l', $node->logfile, '-W', 'start');
+	$waits = waits_in_recovery($started);
+	unlike(log_since($node, $started), qr{FATAL:  (?!the database system is )|PANIC}, 'no space in recovery: it does not end');
+	$space->give_back if $waits;
+	wait_until_ready();
+	last if $waits;
+	ok(!has_no_space(), "... redo found space, try $try: none waits for it");
+	$space->give_back;
+	back_to_small_pool();
 }
-$node->_update_pid(1);
+ok($waits, '... and waits');
 is($node->safe_psql('postgres', "SELECT count(*), sum(i) FROM $table", timeout => $seconds), '600|-180300', '... until there is some, nothing is lost');
-$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nsmgr_atomic.write_behind_size = 512kB\n");
-$node->restart;
+back_to_small_pool();
+
+# True when a page found no space, and recovery has not ended 3 s later.
+sub waits_in_recovery
+{
+	my ($started) = @_;
+	my $no_space = qr/WARNING:  could not write block \d+ in file "pg_tblspc.*: No space left on device/;
+
+	for (1 .. 10 * $seconds)
+	{
+		last if log_since($node, $started) =~ $no_space;
+		return 0 if run_log(\@is_ready);
+		sleep 0.1;
+	}
+	sleep 3;
+	return !run_log(\@is_ready);
+}
+
+sub wait_until_ready
+{
+	for (1 .. $seconds)
+	{
+		last if run_log(\@is_ready);
+		sleep 1;
+	}
+	$node->_update_pid(1);
+	return;
+}
+
+sub back_to_small_pool
+{
+	$node->append_conf('postgresql.conf', "shared_buffers = 16MB\nsmgr_atomic.write_behind_size = 512kB\n");
+	$node->restart;
+	return;
+}
 
 # ---- no descriptors ----------------------------------------------------------
 
