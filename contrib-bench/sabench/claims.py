@@ -62,16 +62,21 @@ class Result:
 
 @dataclass
 class Unfinished:
-    """A comparison of a suite without a result; reason: why it failed, '' where it did not."""
+    """A comparison of a suite without a result; reason: why it failed or, without a plan, was left out, '' if neither."""
     name: str
     plan: object
     reason: str
 
+    @property
+    def failed(self):
+        return bool(self.plan and self.reason)
+
 
 def unfinished(left):
-    """A line for each comparison that failed, and one with those that were not made."""
+    """A line for each comparison that failed or was left out, and one with those that were not made."""
     waiting = ', '.join(one.name for one in left if not one.reason)
-    return ([f'Failed: {one.name}: {" ".join(one.reason.split())}' for one in left if one.reason]
+    return ([f'{"Failed" if one.failed else "Left out"}: {one.name}: {" ".join(one.reason.split())}'
+             for one in left if one.reason]
             + ([f'Not finished: {waiting}.'] if waiting else []))
 
 
@@ -133,7 +138,7 @@ def targets(results, left=()):
     left: Unfinished ones; the targets of those that failed have failed.
     """
     rows = [(judge.FAILED, '', one.name, _target_text(one.plan, target), '–')
-            for one in left if one.reason for target in one.plan.target_list()]
+            for one in left if one.failed for target in one.plan.target_list()]
     for result in results:
         for target in result.plan.target_list():
             ratio = report.compare(result.records, target.key, target.arm, target.base)

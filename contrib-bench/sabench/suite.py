@@ -85,12 +85,12 @@ class Suite:
                 f'{plan.repeat} times' if plan.task else plan.work()
             lines.append(f'  {name:<22} {plan.rounds} × {work:<10} {plan.disk_title():<30} '
                          f'{options.human_time(plan.total_seconds()):>6}  {plan.arms}')
-        return '\n'.join([*lines, *self.not_made(), f'time     about {options.human_time(self.seconds())}',
-                          f'results  {self.results}'])
+        return '\n'.join([*lines, *claims.unfinished(self.not_made()),
+                          f'time     about {options.human_time(self.seconds())}', f'results  {self.results}'])
 
     def not_made(self):
-        """A line for each that is left out."""
-        return [f'left out {name}: {reason}' for name, reason in self.left_out.items()]
+        """What is left out."""
+        return [claims.Unfinished(name, None, reason) for name, reason in self.left_out.items()]
 
     def run(self, comparison_of):
         """Run what is not finished; one that fails does not stop the others.
@@ -127,12 +127,11 @@ class Suite:
         page.write(finished, self.results / 'report.html', self.title, unfinished)
         (self.results / 'report.md').write_text(readme.section(finished, unfinished) + '\n')
         lines = claims.unfinished(unfinished) + claims.target_lines(finished, unfinished)
-        return '\n'.join([*lines, *self.not_made(), f'report   {self.results / "report.html"}',
-                          f'results  {self.results}'])
+        return '\n'.join([*lines, f'report   {self.results / "report.html"}', f'results  {self.results}'])
 
     def collect(self):
         """(results of what is finished, what is not)"""
-        finished, unfinished = [], []
+        finished, unfinished = [], self.not_made()
         for name, plan in self.plans.items():
             failure = self.results / name / FAILED
             if complete(plan):

@@ -293,11 +293,14 @@ class Suites(unittest.TestCase):
             todo = suite.Suite.from_file('writebehind', directory, words)
             self.assertEqual(list(todo.left_out), ['evictions-slices-ext4', 'copy-cloud-3000'])
             self.assertFalse(set(todo.left_out) & set(todo.plans))
-            self.assertIn('left out copy-cloud-3000: --device-limit', todo.describe())
+            self.assertIn('Left out: copy-cloud-3000: --device-limit', todo.describe())
             todo.save(vars)
             again = suite.Suite.from_results(directory)
             self.assertEqual(again.left_out, todo.left_out)
-            self.assertIn('left out evictions-slices-ext4: ext4 is made', again.report())
+            left_out = 'Left out: evictions-slices-ext4: ext4 is made'
+            self.assertIn(left_out, again.report())
+            for report in ('report.html', 'report.md'):
+                self.assertIn(left_out, (todo.results / report).read_text())
             self.assertEqual(suite.Suite.from_file('full', '/nowhere', words).left_out.keys(),
                              {'bandwidth-bound', 'wal-bound', 'cloud-3000', 'cloud-16000'})
             for name, only in (('limits', ''), ('writebehind', 'copy,copy-cloud-3000')):
