@@ -216,14 +216,14 @@ rest(int ms, uint32 wait_event)
 static bool
 rest_after(double busy_ms, int pages)
 {
-	int			pause = sa_pace_rest_ms(busy_ms);
-	int			even = is_even() ? even_rest_ms(pages, busy_ms) : 0;
+	bool		even = is_even();
+	int			ms = even ? even_rest_ms(pages, busy_ms) : sa_pace_rest_ms(busy_ms);
 
-	if (Max(pause, even) == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
+	if (ms == 0 || !sa_doublewrite_has_room() || ShutdownRequestPending)
 		return false;
-	if (pause > 0)
+	if (!even)
 		sa_doublewrite_count_pause();
-	rest(Max(pause, even), pause > 0 ? pace_event : even_event);
+	rest(ms, even ? even_event : pace_event);
 	return true;
 }
 
