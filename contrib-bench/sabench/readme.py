@@ -53,11 +53,17 @@ def _read(directory):
 
 def _result_part(results, unfinished, file):
     picture = next((result for result in results if (result.directory / 'tps.svg').exists()), None)
+    target = picture_of(file)
     if picture:
-        target = file.parent / 'doc' / 'tps.svg'
         target.parent.mkdir(exist_ok=True)
         shutil.copy(picture.directory / 'tps.svg', target)
-    return section(results, unfinished, picture and 'doc/tps.svg', picture)
+    return section(results, unfinished, picture and str(target.relative_to(file.parent)), picture)
+
+
+def picture_of(file):
+    """Where the picture of a Markdown file goes: beside one in doc/, with its name; else to doc/."""
+    return file.with_name(f'{file.stem}-tps.svg') if file.absolute().parent.name == 'doc' else \
+        file.parent / 'doc' / 'tps.svg'
 
 
 def _wear_part(results, _unfinished, _file):

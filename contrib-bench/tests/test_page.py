@@ -229,6 +229,11 @@ class Page(unittest.TestCase):
 
 
 class Readme(unittest.TestCase):
+    def test_each_file_has_a_picture_of_its_own(self):
+        for file, picture in (('README.md', 'doc/tps.svg'), ('/a/README.md', '/a/doc/tps.svg'),
+                              ('doc/full.md', 'doc/full-tps.svg')):
+            self.assertEqual(readme.picture_of(pathlib.Path(file)), pathlib.Path(picture))
+
     def test_only_the_part_between_the_marks_changes(self):
         text = 'before\n<!-- result:begin -->\nold\n<!-- result:end -->\nafter\n'
         found = readme.replace(text, 'new')
