@@ -98,14 +98,14 @@ sa_retirer_register(void)
 static bool
 is_even(void)
 {
-	return !sa_steps_fast(&steps) && sa_doublewrite_chunk() == PG_UINT32_MAX;
+	return !sa_steps_fast(&steps) && !sa_steps_on_trial(&steps) && sa_doublewrite_chunk() == PG_UINT32_MAX;
 }
 
 /* Has the device no time to lose?  Where bandwidth is short it is hardly measured. */
 static bool
 is_slow(void)
 {
-	return is_even() || sa_doublewrite_chunk() != PG_UINT32_MAX;
+	return !sa_steps_fast(&steps) || sa_doublewrite_chunk() != PG_UINT32_MAX;
 }
 
 /*

@@ -26,6 +26,11 @@
  * in succession; and who was taken for fast and is not has to be fast for much longer the next
  * time.  A small ring never has many pages: it counts as one of the default size.
  *
+ * Small steps with rests between them (retirer.c) say little as well, because the device has
+ * rested meanwhile: so who was fast often enough is on trial first, and is given sections
+ * without rests.  A device of 3000 requests a second that has some to spare is found out after
+ * 0.1 s; taken for fast at once it had to write most of a ring.
+ *
  * Arithmetic only, of one process: tests/steps_model.c tries it on devices.
  *
  *-------------------------------------------------------------------------
@@ -40,6 +45,7 @@
 #define SA_JUDGED_TIMES 4		/* if so often in succession; SA_JUDGED_MORE times as often after each mistake, */
 #define SA_JUDGED_MORE 8
 #define SA_JUDGED_MOST 256		/* so often at most */
+#define SA_TRIAL_TIMES 4		/* and then so often, without rests */
 
 #define SA_REQUEST_MOST 32		/* pages of a request at most */
 
@@ -58,7 +64,7 @@ typedef struct SaSteps
 	int			pages;			/* done since it was judged last, */
 	double		ms;				/* in this time */
 	int			fast_times;		/* how often it was fast since it was slow */
-	int			fast_needed;	/* so often for it to count as fast */
+	int			fast_needed;	/* so often for it to be tried, then SA_TRIAL_TIMES to count as fast */
 } SaSteps;
 
 static inline void
@@ -120,7 +126,14 @@ sa_steps_ended(SaSteps *steps, SaStepSize might, SaStepSize had, double ms)
 static inline bool
 sa_steps_fast(const SaSteps *steps)
 {
-	return steps->fast_times >= steps->fast_needed;
+	return steps->fast_times >= steps->fast_needed + SA_TRIAL_TIMES;
+}
+
+/* Or may it be, and has to show that without rests? */
+static inline bool
+sa_steps_on_trial(const SaSteps *steps)
+{
+	return steps->fast_times >= steps->fast_needed && !sa_steps_fast(steps);
 }
 
 #endif							/* SMGR_ATOMIC_STEPS_H */

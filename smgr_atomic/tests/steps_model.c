@@ -27,6 +27,8 @@ typedef struct Device
 	double		ready_at;		/* of the step begun last */
 } Device;
 
+#define FAST_TIMES (SA_JUDGED_TIMES + SA_TRIAL_TIMES)
+
 static int	failures = 0;
 
 static void
@@ -188,22 +190,26 @@ fast_or_not(int ring_pages, double rate, int saved, bool fast)
 	SaSteps		steps;
 
 	sa_steps_begin(&steps, 64, ring_pages);
-	for (int i = 0; i < 2 * SA_JUDGED_TIMES; i++)
+	for (int i = 0; i < 2 * FAST_TIMES; i++)
 	{
-		check(sa_steps_fast(&steps) == (fast && i >= SA_JUDGED_TIMES), "a device is fast after some time", &steps, &device);
+		check(sa_steps_fast(&steps) == (fast && i >= FAST_TIMES), "a device is fast after some time", &steps, &device);
+		check(sa_steps_on_trial(&steps) == (fast && i >= SA_JUDGED_TIMES && i < FAST_TIMES), "it is tried before", &steps, &device);
 		thousand(&steps, rate, saved);
 	}
 	for (int i = 0; i < SA_JUDGED_TIMES; i++)
 	{
 		thousand(&steps, 0.1, 0);
 		check(!sa_steps_fast(&steps), "once slow is enough", &steps, &device);
-		for (int clean = 1; clean < SA_JUDGED_TIMES; clean++)
+		for (int clean = 1; clean < FAST_TIMES; clean++)
 			thousand(&steps, 1, SA_JUDGED_PAGES);
 		check(!sa_steps_fast(&steps), "a few clean pages do not make it fast", &steps, &device);
 	}
 }
 
-/* A device that is fast for some time after each pause: soon it is not taken for a fast one any more. */
+/*
+ * A device that is fast for some time after each pause: it is not taken for a fast one, and soon
+ * it is seldom tried any more.
+ */
 static void
 fast_at_first(void)
 {
@@ -215,21 +221,22 @@ fast_at_first(void)
 	sa_steps_begin(&steps, 64, 8192);
 	for (int i = 0; i < 1000; i++)
 	{
-		bool		taken = sa_steps_fast(&steps);
+		bool		tried = sa_steps_on_trial(&steps);
 
-		thousand(&steps, taken ? 1 : 100, 0);
-		mistakes += taken;
+		check(!sa_steps_fast(&steps), "who is slow without rests is not fast", &steps, &device);
+		thousand(&steps, tried ? 1 : 100, 0);
+		mistakes += tried;
 	}
 	check(mistakes == 5, "a mistake is made a few times", &steps, &device);
 	for (int i = 0; i < 2 * SA_JUDGED_MORE * SA_JUDGED_MOST; i++)
 		thousand(&steps, 100, 0);
 	thousand(&steps, 1, 0);
-	for (int i = 0; i < SA_JUDGED_TIMES * SA_JUDGED_MORE; i++)
+	for (int i = 0; i < SA_JUDGED_TIMES * SA_JUDGED_MORE + SA_TRIAL_TIMES; i++)
 		thousand(&steps, 100, 0);
 	check(sa_steps_fast(&steps), "mistakes are forgiven in time", &steps, &device);
 
 	sa_steps_begin(&steps, 64, 8192);
-	for (int i = 0; i < SA_JUDGED_TIMES; i++)
+	for (int i = 0; i < FAST_TIMES; i++)
 		thousand(&steps, 100, 0);
 	check(sa_steps_fast(&steps), "a device is fast", &steps, &device);
 	sa_steps_ended(&steps, size, size, 101);
