@@ -4,7 +4,9 @@
 # reflink, with and without checksums.  (XFS's recovery leaves a metadata block alone
 # whose start is as new as its log; on a disk that tears between 512 bytes it may
 # be lost by that, whatever the server does.)  Torn pages are there after the cut and gone after
-# repair.  The control starts without repair on the same disk: damage.  With
+# repair.  The control starts without repair on the same disk: damage.  (Without checksums
+# only what is missing or wrong shows it, so that disk tears between 512 bytes, too: at
+# 4096 ten cuts in succession have shown none.)  With
 # data=journal there is none: the filesystem replays each block from a journal of
 # its own, so that a page tears only between two of its transactions.
 #
@@ -48,7 +50,7 @@ sub one_cut
 for my $place (
 	{ name => 'ext4, 512-byte sectors', fs => 'ext4', sector => 512 },
 	{ name => 'XFS without reflink', fs => 'xfs', mkfs_options => '-m reflink=0' },
-	{ name => 'ext4, no checksums', fs => 'ext4', checksums => 0 },
+	{ name => 'ext4, no checksums', fs => 'ext4', sector => 512, checksums => 0 },
 	{ name => 'ext4 data=journal', fs => 'ext4', mount_options => 'data=journal', control => 0 })
 {
 	my $name = delete $place->{name};
