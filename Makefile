@@ -57,7 +57,7 @@ REGRESS = smgr_atomic
 # The WAL resource manager's ID, if not 128: make clean, then make SA_RMGR_ID=129
 SA_RMGR_ID =
 PG_CPPFLAGS = -Ismgr_atomic $(if $(SA_RMGR_ID),-DSA_RMGR_ID=$(SA_RMGR_ID))
-SHLIB_LINK = -luring -ldl
+SHLIB_LINK = -luring -llz4 -ldl
 
 PG_CONFIG ?= pg_config
 CHECK = smgr_atomic/smgr-atomic-check

@@ -131,6 +131,8 @@ typedef struct DoublewriteShared
 	uint64		batches;
 	uint64		pages;
 	uint64		new_pages;
+	uint64		packed_pages;
+	uint64		blocks;
 	uint64		retirements;
 	uint64		waits;
 	uint64		repair_checked; /* set at start */
@@ -544,6 +546,8 @@ sa_doublewrite_status(SaJournalStatus *status)
 	status->batches = shared->batches;
 	status->pages = shared->pages;
 	status->new_pages = shared->new_pages;
+	status->packed_pages = shared->packed_pages;
+	status->written = shared->blocks * SA_JOURNAL_BLOCK;
 	status->retirements = shared->retirements;
 	status->waits = shared->waits;
 	status->pauses = pg_atomic_read_u64(&shared->pauses);
@@ -671,9 +675,53 @@ put_new_pages_last(int *slots, int count, XLogRecPtr redo)
 	return copies;
 }
 
+/* Lay the batch out as it is. */
+static void
+lay_out(SaBatch *batch)
+{
+	for (int i = 0; i < batch->copies; i++)
+		batch->lengths[i] = SA_JOURNAL_BLOCK;
+	batch->start = SA_JOURNAL_BLOCK;
+	batch->blocks = 1 + batch->copies;
+}
+
+/* Or packed, in its room, all but the header; false if that saves no block. */
+static bool
+pack(const int *slots, int count, SaBatch *batch)
+{
+	uint32		bytes = sa_journal_packed_start(count);
+
+	batch->start = bytes;
+	for (int i = 0; i < batch->copies; i++)
+	{
+		batch->lengths[i] = sa_journal_pack(sa_pool_page(slots[i]), batch->room + bytes);
+		bytes += batch->lengths[i];
+	}
+	batch->blocks = sa_journal_blocks(bytes);
+	memset(batch->room + bytes, 0, batch->blocks * SA_JOURNAL_BLOCK - bytes);
+	return batch->blocks < 1 + (uint32) batch->copies;
+}
+
+static bool
+is_packed(const SaBatch *batch)
+{
+	return batch->start != SA_JOURNAL_BLOCK;
+}
+
+/* A batch with room in the ring counts.  Caller holds the lock. */
+static void
+count_batch(int count, const SaBatch *batch)
+{
+	shared->batches += count > 0;
+	shared->pages += count;
+	shared->new_pages += count - batch->copies;
+	shared->packed_pages += is_packed(batch) ? batch->copies : 0;
+	shared->blocks += batch->blocks;
+}
+
 /*
  * Reserve room for the pages of these slots, which are in flight; their order
- * changes.  After SA_RESERVED, sa_doublewrite_write() and then
+ * changes.  With batch->room the batch is packed if that makes it smaller.  After SA_RESERVED, sa_doublewrite_write() and then
  * sa_doublewrite_placed() for each of them must follow, whatever happens.
  */
 SaReserved
@@ -686,28 +734,29 @@ sa_doublewrite_reserve(int *slots, int count, SaBatch *batch)
 		return SA_RESERVED_CLOSED;
 	batch->redo = redo_begun();
 	batch->copies = put_new_pages_last(slots, count, batch->redo);
+	if (batch->room == NULL || !pack(slots, count, batch))
+		lay_out(batch);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (!shared->open)
 		result = SA_RESERVED_CLOSED;
-	else if (!sa_ring_reserve(&shared->ring, count, batch->copies, place))
+	else if (!sa_ring_reserve(&shared->ring, count, batch->blocks, place))
 		result = SA_RESERVED_FULL;
 	for (int i = 0; i < count && result == SA_RESERVED; i++)
 		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);
 	if (result == SA_RESERVED && place->first_key == 0)
 		wake_retirer();			/* a section begins: the one before takes no more */
-	shared->batches += result == SA_RESERVED && count > 0;
-	shared->pages += result == SA_RESERVED ? count : 0;
-	shared->new_pages += result == SA_RESERVED ? count - batch->copies : 0;
+	if (result == SA_RESERVED)
+		count_batch(count, batch);
 	shared->waits += result == SA_RESERVED_FULL;
 	LWLockRelease(shared->lock);
 	return result;
 }
 
-/* Write a header and pages to where they belong, durably. */
+/* Write so many parts of a batch, of so many blocks in all, to where it belongs, durably. */
 static void
-write_blocks(struct iovec *iov, int count, uint64 offset)
+write_blocks(struct iovec *iov, int count, uint32 blocks, uint64 offset)
 {
-	ssize_t		length = (ssize_t) count * SA_JOURNAL_BLOCK;
+	ssize_t		length = (ssize_t) blocks * SA_JOURNAL_BLOCK;
 	ssize_t		done = 0;
 
 	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_WRITE);
@@ -729,8 +778,9 @@ write_blocks(struct iovec *iov, int count, uint64 offset)
 void
 sa_doublewrite_write(const int *slots, int count, const SaBatch *batch)
 {
-	SaJournalEntry entries[SA_JOURNAL_MAX_ENTRIES];
+	SaJournalEntry entries[SA_JOURNAL_MAX_ENTRIES] = {0};
 	struct iovec iov[SA_JOURNAL_MAX_ENTRIES + 1];
+	bool		packed = is_packed(batch);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -739,14 +789,15 @@ sa_doublewrite_write(const int *slots, int count, const SaBatch *batch)
 		make_key(&entries[i].key, &sa_pool_slot(slots[i])->key);
 		entries[i].crc = sa_journal_page_crc(page);
 		entries[i].lsn = sa_journal_page_lsn(page);
+		entries[i].length = i < batch->copies ? batch->lengths[i] : 0;
 		iov[i + 1].iov_base = page;
 		iov[i + 1].iov_len = BLCKSZ;
 	}
-	iov[0].iov_base = sa_journal_buffer();
-	iov[0].iov_len = SA_JOURNAL_BLOCK;
+	iov[0].iov_base = packed ? batch->room : sa_journal_buffer();
+	iov[0].iov_len = packed ? batch->blocks * SA_JOURNAL_BLOCK : SA_JOURNAL_BLOCK;
 	sa_journal_encode_header(&shared->super, SA_JOURNAL_PAGES, &batch->place, batch->redo,
-							 entries, count, batch->copies, iov[0].iov_base);
-	write_blocks(iov, batch->copies + 1, batch->place.offset);
+							 entries, count, batch->copies, batch->start, iov[0].iov_base);
+	write_blocks(iov, packed ? 1 : batch->copies + 1, batch->blocks, batch->place.offset);
 }
 
 /* A writer has found how many pages should be on their way at once (sa_batches_limit()). */
@@ -1035,7 +1086,7 @@ write_forget(const SaJournalKey *key)
 {
 	SaJournalEntry entry = {.key = *key};
 	struct iovec iov = {.iov_base = sa_journal_buffer(), .iov_len = SA_JOURNAL_BLOCK};
-	SaBatch		batch;
+	SaBatch		batch = {.room = NULL};
 	SaReserved	reserved;
 
 	while ((reserved = sa_doublewrite_reserve(NULL, 0, &batch)) == SA_RESERVED_FULL)
@@ -1045,8 +1096,9 @@ write_forget(const SaJournalKey *key)
 		sa_doublewrite_void();	/* is being closed: void comes to the same */
 		return;
 	}
-	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &batch.place, batch.redo, &entry, 1, 0, iov.iov_base);
-	write_blocks(&iov, 1, batch.place.offset);
+	sa_journal_encode_header(&shared->super, SA_JOURNAL_FORGET, &batch.place, batch.redo, &entry, 1, 0,
+							 SA_JOURNAL_BLOCK, iov.iov_base);
+	write_blocks(&iov, 1, 1, batch.place.offset);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	(void) find_covered(key, NULL);
 	LWLockRelease(shared->lock);

@@ -26,10 +26,16 @@ typedef enum SaReserved
 /* A batch on its way to the journal. */
 typedef struct SaBatch
 {
+	char	   *room;			/* aligned, SA_BATCH_ROOM bytes, to pack it in; NULL = as it is */
 	int			copies;			/* so many of its slots, the first, need a copy */
+	uint16		lengths[SA_JOURNAL_MAX_ENTRIES];	/* of these */
+	uint32		start;			/* of the first (SaJournalHeader) */
+	uint32		blocks;			/* of all, the header included */
 	XLogRecPtr	redo;			/* of the checkpoint that had begun last */
 	SaRingPlace place;
 } SaBatch;
+
+#define SA_BATCH_ROOM ((Size) (1 + SA_JOURNAL_MAX_ENTRIES) * SA_JOURNAL_BLOCK)
 
 /* For people: now, and since start. */
 typedef struct SaJournalStatus
@@ -41,6 +47,8 @@ typedef struct SaJournalStatus
 	uint64		batches;
 	uint64		pages;
 	uint64		new_pages;		/* of them, without a copy */
+	uint64		packed_pages;	/* and with one that is packed */
+	uint64		written;		/* bytes of all batches */
 	uint64		retirements;
 	uint64		waits;			/* a batch or record found the ring full */
 	uint64		pauses;			/* of the retirer (pace.c) */

@@ -15,8 +15,11 @@
  *	  offset 64 kB		the ring: SA_JOURNAL_SECTIONS sections of equal size
  *
  * A section holds batches, one after the other from its beginning; a batch
- * never crosses its end.  A batch is a header of one block and the pages it
- * lists, or a header alone that says which earlier copies are void ("forget").
+ * begins with a block and never crosses the section's end.  It is a header of one block
+ * and copies of the pages it lists, a block each; or, packed, the header's entries and
+ * directly behind them the copies, compressed by LZ4 where that makes them
+ * smaller, and zeroes up to the end of the block; or a header alone that says which
+ * earlier copies are void ("forget").
  * Of the last pages on its list a batch need not have copies: recovery can make
  * these from zeroes (newpages.c), and their checksums tell whether it has to.
  *
@@ -35,7 +38,8 @@
  * - A header counts only if its checksum, system identifier, uuid, generation
  *	 and its own position are right and it is in the window.  Of a batch that
  *	 was not finished any part may be there; then none of its pages has been
- *	 written to its place, and each copy is checked by its own checksum.
+ *	 written to its place, and each copy is checked by the checksum of its page:
+ *	 whatever a packed one has become, it is another page, or none.
  * - Copies made before the redo point of the last checkpoint are void, whatever
  *	 the window says: the checkpoint has made these pages durable in place.  If
  *	 the library was away since the copies were made, or pg_resetwal was run,
@@ -44,9 +48,9 @@
  * - Batches are not found by following one another (one in the middle may be
  *	 unfinished: several processes write) but by looking at every block; those
  *	 inside a batch that counts are passed over.  (Not those of a batch before
- *	 the window: a new header may be among them.)  A page cannot pass for a
- *	 header: it begins with an LSN, which would have to be the magic number, and
- *	 the uuid is random and told to nobody.
+ *	 the window: a new header may be among them.)  What is in a page cannot pass
+ *	 for a header: the uuid is random, made anew with each file, and found only
+ *	 there and in the marker (marker.c).
  *
  * Byte order and layout are the machine's: a data directory does not move
  * between architectures either.
@@ -62,13 +66,15 @@
 #include "postgres.h"
 #endif
 
+#include <lz4.h>
+
 #include "port/pg_crc32c.h"
 
 #include "journal.h"
 
 #define SUPER_MAGIC UINT64CONST(0x5341544a5355500a) /* "SATJSUP\n" */
 #define HEADER_MAGIC UINT64CONST(0x5341544a4241540a)	/* "SATJBAT\n" */
-#define VERSION 3
+#define VERSION 4
 
 #define SUPER_SPACING (SA_JOURNAL_RING / SA_JOURNAL_SUPER_SLOTS)
 
@@ -85,6 +91,9 @@ typedef struct DiskSuper
 	uint32		sections;
 	SaJournalSuper super;
 } DiskSuper;
+
+StaticAssertDecl((SA_JOURNAL_BLOCK - offsetof(SaJournalHeader, entries)) % sizeof(SaJournalEntry) != 0,
+				 "the entries of a packed batch never fill its header's block");
 
 /* ---- format ---- */
 
@@ -202,19 +211,48 @@ sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool
 	return 0;
 }
 
+/* Bytes from the beginning of a packed batch of so many entries to its first copy. */
+uint32
+sa_journal_packed_start(int count)
+{
+	return offsetof(SaJournalHeader, entries) + count * sizeof(SaJournalEntry);
+}
+
+/* Blocks of a batch of so many bytes. */
+uint32
+sa_journal_blocks(uint32 bytes)
+{
+	return (bytes + SA_JOURNAL_BLOCK - 1) / SA_JOURNAL_BLOCK;
+}
+
+/* Make the packed copy of a page.  There is room for a page; returns how many bytes were needed.  Allocates nothing. */
+uint32
+sa_journal_pack(const void *page, void *copy)
+{
+	int			length = LZ4_compress_default(page, copy, SA_JOURNAL_BLOCK, SA_JOURNAL_BLOCK - 1);
+
+	if (length > 0)
+		return length;
+	memcpy(copy, page, SA_JOURNAL_BLOCK);
+	return SA_JOURNAL_BLOCK;
+}
+
 /*
- * Fill the header block of a batch.  wal: the redo point of the checkpoint that
- * had begun last, after the pages were taken out of shared buffers.  The pages of the
- * first entries, so many as copies, are behind it; a "forget" has none.
+ * Fill the first block of a batch, up to its first copy.  If it is packed (start is
+ * sa_journal_packed_start(), not SA_JOURNAL_BLOCK), what is in the block behind is there already.
+ * wal: the redo point of the checkpoint that had begun last, after the pages were taken out
+ * of shared buffers.  The pages of the first entries, so many as copies, have one, as long
+ * as the entry says; a "forget" has none.
  */
 void
-sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const SaRingPlace *place,
-						 uint64 wal, const SaJournalEntry *entries, int count, int copies, void *block)
+sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const SaRingPlace *place, uint64 wal,
+						 const SaJournalEntry *entries, int count, int copies, uint32 start, void *block)
 {
 	SaJournalHeader *header = block;
 
 	Assert(count > 0 && count <= SA_JOURNAL_MAX_ENTRIES && copies <= count);
-	memset(block, 0, SA_JOURNAL_BLOCK);
+	Assert(start == SA_JOURNAL_BLOCK || start == sa_journal_packed_start(count));
+	memset(block, 0, start);
 	header->magic = HEADER_MAGIC;
 	header->version = VERSION;
 	header->system_identifier = super->system_identifier;
@@ -226,15 +264,38 @@ sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind, const 
 	header->kind = kind;
 	header->count = count;
 	header->copies = copies;
+	header->start = start;
 	memcpy(header->entries, entries, count * sizeof(SaJournalEntry));
 	header->crc = block_crc(block, &header->crc);
 }
 
-/* Is this block, read from offset, the header of a batch that counts? */
-static bool
-header_counts(const SaJournalHeader *header, const SaJournalSuper *super, uint64 offset,
-			  uint64 section_end)
+/* Bytes of a batch; 0 if the lengths in its header are not as they should be. */
+static uint32
+batch_bytes(const SaJournalHeader *header)
 {
+	bool		packed = header->start != SA_JOURNAL_BLOCK;
+	uint32		bytes = header->start;
+
+	if (packed && header->start != sa_journal_packed_start(header->count))
+		return 0;
+	for (uint32 i = 0; i < header->count; i++)
+	{
+		uint32		length = header->entries[i].length;
+
+		if (i >= header->copies ? length != 0 :
+			packed ? length == 0 || length > SA_JOURNAL_BLOCK : length != SA_JOURNAL_BLOCK)
+			return 0;
+		bytes += length;
+	}
+	return bytes;
+}
+
+/* How many blocks has the batch of which this block, read from offset, is the header?  0 if there is none that counts. */
+static uint32
+batch_blocks(const SaJournalHeader *header, const SaJournalSuper *super, uint64 offset, uint64 section_end)
+{
+	uint32		blocks;
+
 	if (header->magic != HEADER_MAGIC || header->version != VERSION ||
 		header->offset != offset || header->generation != super->generation ||
 		header->system_identifier != super->system_identifier ||
@@ -243,8 +304,9 @@ header_counts(const SaJournalHeader *header, const SaJournalSuper *super, uint64
 		header->copies > header->count ||
 		(header->kind != SA_JOURNAL_PAGES && header->kind != SA_JOURNAL_FORGET) ||
 		header->crc != block_crc(header, &header->crc))
-		return false;
-	return offset + (UINT64CONST(1) + header->copies) * SA_JOURNAL_BLOCK <= section_end;
+		return 0;
+	blocks = sa_journal_blocks(batch_bytes(header));
+	return offset + (uint64) blocks * SA_JOURNAL_BLOCK <= section_end ? blocks : 0;
 }
 
 uint32
@@ -301,16 +363,15 @@ has_room(const SaRing *ring, const SaRingSection *section, uint32 pages, uint32 
 }
 
 /*
- * Reserve room for a header of so many pages and for copies of some of them; 0 pages
+ * Reserve room for a batch of so many pages and blocks, its header included; 0 pages
  * is a record by itself.  False: some section must be retired first.
  */
 bool
-sa_ring_reserve(SaRing *ring, int pages, int copies, SaRingPlace *place)
+sa_ring_reserve(SaRing *ring, int pages, uint32 blocks, SaRingPlace *place)
 {
 	SaRingSection *section;
-	uint32		blocks = 1 + copies;
 
-	Assert(pages <= sa_journal_batch_max(ring->section_blocks) && copies <= pages);
+	Assert(pages <= sa_journal_batch_max(ring->section_blocks) && blocks >= 1 && blocks <= 1 + (uint32) pages);
 	if (ring->live == 0 || ring->sealed || !has_room(ring, newest(ring), pages, blocks))
 	{
 		if (ring->live == SA_JOURNAL_SECTIONS)
@@ -482,6 +543,7 @@ static int
 gather_batch(const SaJournalHeader *header, Gathered *gathered)
 {
 	SaJournalScan *scan = gathered->scan;
+	uint64		offset = header->offset + header->start;
 
 	for (uint32 i = 0; i < header->count; i++)
 	{
@@ -499,8 +561,9 @@ gather_batch(const SaJournalHeader *header, Gathered *gathered)
 		else
 		{
 			SaJournalCopy copy = {entry->key, entry->crc, entry->lsn, header->sequence,
-			i < header->copies ? header->offset + (UINT64CONST(1) + i) * SA_JOURNAL_BLOCK : 0};
+			i < header->copies ? offset : 0, entry->length};
 
+			offset += entry->length;
 			if (!grow((void **) &scan->copies, scan->count, &gathered->capacity, sizeof(SaJournalCopy)))
 				return ENOMEM;
 			scan->copies[scan->count++] = copy;
@@ -526,20 +589,18 @@ scan_section(SaJournalRead read, void *arg, const SaJournalSuper *super, uint64 
 	while (offset < end)
 	{
 		int			error = read(arg, offset, block.data);
-		bool		counts;
+		uint32		blocks = 0;
 
 		if (error != 0)
 			return error;
-		counts = block.header.sequence >= super->window_start &&
-			header_counts(&block.header, super, offset, end);
+		if (block.header.sequence >= super->window_start)
+			blocks = batch_blocks(&block.header, super, offset, end);
 		/* a "forget" may void copies that are younger than it by their WAL position */
-		if (counts && (block.header.wal >= redo || block.header.kind == SA_JOURNAL_FORGET))
+		if (blocks > 0 && (block.header.wal >= redo || block.header.kind == SA_JOURNAL_FORGET))
 			error = gather_batch(&block.header, gathered);
 		if (error != 0)
 			return error;
-		if (counts)
-			offset += (uint64) block.header.copies * SA_JOURNAL_BLOCK;
-		offset += SA_JOURNAL_BLOCK;
+		offset += (uint64) Max(blocks, 1) * SA_JOURNAL_BLOCK;
 	}
 	return 0;
 }
@@ -612,6 +673,34 @@ sa_journal_scan_free(SaJournalScan *scan)
 	free(scan->copies);
 	scan->copies = NULL;
 	scan->count = 0;
+}
+
+/* Make the page of a packed copy; false if it is none. */
+static bool
+unpack(const char *copy, uint32 length, void *page)
+{
+	if (length < SA_JOURNAL_BLOCK)
+		return LZ4_decompress_safe(copy, page, length, SA_JOURNAL_BLOCK) == SA_JOURNAL_BLOCK;
+	memcpy(page, copy, SA_JOURNAL_BLOCK);
+	return true;
+}
+
+/*
+ * Read the page of a copy, which has one (offset).  *whole: it is what was written.
+ * 0, or the errno of a read that failed.
+ */
+int
+sa_journal_read_copy(SaJournalRead read, void *arg, const SaJournalCopy *copy, void *page, bool *whole)
+{
+	char		blocks[2 * SA_JOURNAL_BLOCK];	/* a copy is in one, or in two */
+	uint32		before = copy->offset % SA_JOURNAL_BLOCK;
+	uint64		first = copy->offset - before;
+	int			error = read(arg, first, blocks);
+
+	if (error == 0 && before + copy->length > SA_JOURNAL_BLOCK)
+		error = read(arg, first + SA_JOURNAL_BLOCK, blocks + SA_JOURNAL_BLOCK);
+	*whole = error == 0 && unpack(blocks + before, copy->length, page) && sa_journal_page_crc(page) == copy->crc;
+	return error;
 }
 
 /*

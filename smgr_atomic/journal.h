@@ -45,7 +45,7 @@ typedef struct SaJournalSuper
 
 typedef enum SaJournalKind
 {
-	SA_JOURNAL_PAGES = 1,		/* header, then the pages of the first entries */
+	SA_JOURNAL_PAGES = 1,		/* entries, then copies of the pages of the first ones */
 	SA_JOURNAL_FORGET = 2		/* header only: earlier copies of these are void */
 } SaJournalKind;
 
@@ -55,14 +55,16 @@ typedef struct SaJournalEntry
 	SaJournalKey key;
 	uint32		crc;			/* CRC-32C of the page */
 	uint64		lsn;			/* of the page */
+	uint32		length;			/* of its copy: SA_JOURNAL_BLOCK, or fewer bytes if packed; 0 = it has none */
+	uint32		unused;			/* 0 */
 } SaJournalEntry;
 
-/* Header of a batch: one block. */
+/* Header of a batch. */
 typedef struct SaJournalHeader
 {
 	uint64		magic;
 	uint32		version;
-	uint32		crc;			/* CRC-32C of the block with 0 here */
+	uint32		crc;			/* CRC-32C of the batch's first block, with 0 here */
 	uint64		system_identifier;
 	uint8		uuid[SA_JOURNAL_UUID];
 	uint64		generation;
@@ -71,8 +73,8 @@ typedef struct SaJournalHeader
 	uint64		wal;			/* redo point of the checkpoint that had begun last when it was written */
 	uint32		kind;
 	uint32		count;			/* entries */
-	uint32		copies;			/* so many of them, the first, have their page behind the header */
-	uint32		unused;			/* 0 */
+	uint32		copies;			/* so many of them, the first, have a copy */
+	uint32		start;			/* bytes from here to the first copy; the others follow without gaps */
 	SaJournalEntry entries[FLEXIBLE_ARRAY_MEMBER];
 } SaJournalHeader;
 
@@ -114,7 +116,8 @@ typedef struct SaJournalCopy
 	uint32		crc;
 	uint64		lsn;
 	uint64		sequence;
-	uint64		offset;			/* of the page in the file; 0 = zeroes do */
+	uint64		offset;			/* in the file; 0 = zeroes do */
+	uint32		length;			/* there */
 } SaJournalCopy;
 
 typedef struct SaJournalScan
@@ -138,14 +141,18 @@ extern bool sa_journal_decode_super(const void *block, SaJournalSuper *super);
 extern int	sa_journal_read_super(SaJournalRead read, void *arg, SaJournalSuper *super, bool *found);
 extern void sa_journal_encode_header(const SaJournalSuper *super, SaJournalKind kind,
 									 const SaRingPlace *place, uint64 wal,
-									 const SaJournalEntry *entries, int count, int copies, void *block);
+									 const SaJournalEntry *entries, int count, int copies, uint32 start,
+									 void *block);
+extern uint32 sa_journal_packed_start(int count);
+extern uint32 sa_journal_pack(const void *page, void *copy);
+extern uint32 sa_journal_blocks(uint32 bytes);
 extern uint32 sa_journal_page_crc(const void *page);
 extern uint64 sa_journal_page_lsn(const void *page);
 
 /* ring */
 extern void sa_ring_init(SaRing *ring, uint32 section_blocks);
 extern int	sa_journal_batch_max(uint32 section_blocks);
-extern bool sa_ring_reserve(SaRing *ring, int pages, int copies, SaRingPlace *place);
+extern bool sa_ring_reserve(SaRing *ring, int pages, uint32 blocks, SaRingPlace *place);
 extern void sa_ring_done(SaRing *ring, int section, uint32 count);
 extern void sa_ring_seal(SaRing *ring);
 extern int	sa_ring_retirable(const SaRing *ring);
@@ -157,6 +164,7 @@ extern void sa_ring_retire(SaRing *ring, int count);
 extern int	sa_journal_scan(SaJournalRead read, void *arg, const SaJournalSuper *super,
 							uint64 redo, SaJournalScan *scan);
 extern void sa_journal_scan_free(SaJournalScan *scan);
+extern int	sa_journal_read_copy(SaJournalRead read, void *arg, const SaJournalCopy *copy, void *page, bool *whole);
 extern int	sa_journal_compare_pages(const void *a, const void *b);
 extern bool sa_journal_same_page(const SaJournalKey *a, const SaJournalKey *b);
 extern bool sa_journal_covers(const SaJournalKey *forget, const SaJournalKey *key);

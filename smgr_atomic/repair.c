@@ -175,8 +175,10 @@ read_ahead(void *arg, uint64 offset, void *block)
 
 /* The same, after the scan, in any order. */
 static int
-read_again(JournalReader *reader, uint64 offset, void *block)
+read_again(void *arg, uint64 offset, void *block)
 {
+	JournalReader *reader = arg;
+
 	if (reader->keeps)
 		return read_ahead(reader, offset, block);
 	return sa_journal_read_block(&reader->fd, offset, block);
@@ -302,14 +304,15 @@ newest_whole(Repair *repair, const SaMarker *marker, const SaJournalCopy *copies
 {
 	for (size_t i = 0; i < count; i++)
 	{
+		bool		whole;
 		int			error;
 
 		if (copies[i].offset == 0)
 			return &copies[i];
-		error = read_again(&repair->journal, copies[i].offset, page);
+		error = sa_journal_read_copy(read_again, &repair->journal, &copies[i], page, &whole);
 		if (error != 0)
 			refuse(marker, psprintf("it could not be read: %s", strerror(error)));
-		if (sa_journal_page_crc(page) != copies[i].crc)
+		if (!whole)
 			continue;
 		if (repair->checksums && !PageIsNew((Page) page))
 			((PageHeader) page)->pd_checksum = pg_checksum_page(page, copies[i].key.block);

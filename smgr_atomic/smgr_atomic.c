@@ -62,6 +62,7 @@ int			sa_io_depth = 64;
 bool		sa_io_uring = true;
 char	   *sa_journal_directory = NULL;
 int			sa_journal_size = 64 * 1024;
+int			sa_journal_compression = SA_COMPRESSION_AUTO;
 bool		sa_ignore_journal = false;
 int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
 bool		sa_recovery_readahead = true;
@@ -75,6 +76,13 @@ static const struct config_enum_entry mode_options[] = {
 	{"writethrough", SA_MODE_WRITETHROUGH, false},
 	{"doublewrite", SA_MODE_DOUBLEWRITE, false},
 	{"off", SA_MODE_OFF, false},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry compression_options[] = {
+	{"auto", SA_COMPRESSION_AUTO, false},
+	{"lz4", SA_COMPRESSION_LZ4, false},
+	{"off", SA_COMPRESSION_OFF, false},
 	{NULL, 0, false}
 };
 
@@ -151,6 +159,11 @@ define_settings(void)
 							NULL,
 							&sa_journal_size, 64 * 1024, 8 * 1024, 4 * 1024 * 1024,
 							PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomEnumVariable("smgr_atomic.journal_compression",
+							 "Sets how copies in the page journal are compressed.",
+							 "\"auto\" compresses them with LZ4 while the journal's disk is short of bandwidth.",
+							 &sa_journal_compression, SA_COMPRESSION_AUTO, compression_options,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.ignore_journal",
 							 "Starts after a crash without repair from the page journal.",
 							 "Torn pages stay torn. For a journal that is lost for good.",

@@ -32,6 +32,13 @@ typedef enum SaUnsafeTablespace
 	SA_UNSAFE_DEMOTE			/* turn full-page images on first */
 } SaUnsafeTablespace;
 
+typedef enum SaCompression
+{
+	SA_COMPRESSION_OFF,
+	SA_COMPRESSION_AUTO,		/* while bandwidth is short */
+	SA_COMPRESSION_LZ4
+} SaCompression;
+
 extern int	sa_mode;			/* SaMode */
 extern bool sa_require;
 extern bool sa_manage_full_page_writes;
@@ -42,6 +49,7 @@ extern int	sa_io_depth;
 extern bool sa_io_uring;
 extern char *sa_journal_directory;
 extern int	sa_journal_size;	/* kB */
+extern int	sa_journal_compression; /* SaCompression */
 extern bool sa_ignore_journal;
 extern int	sa_on_unsafe_tablespace;	/* SaUnsafeTablespace */
 extern bool sa_recovery_readahead;

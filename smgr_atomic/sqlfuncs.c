@@ -279,8 +279,8 @@ Datum
 smgr_atomic_journal(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Datum		values[12];
-	bool		nulls[12] = {false};
+	Datum		values[14];
+	bool		nulls[14] = {false};
 	SaJournalStatus journal;
 	int			i = 0;
 
@@ -301,6 +301,8 @@ smgr_atomic_journal(PG_FUNCTION_ARGS)
 	values[i++] = Int64GetDatum(journal.repair_checked);
 	values[i++] = Int64GetDatum(journal.repair_restored);
 	values[i++] = Int64GetDatum(journal.new_pages);
+	values[i++] = Int64GetDatum(journal.packed_pages);
+	values[i++] = Int64GetDatum(journal.written);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 

@@ -124,6 +124,7 @@ typedef struct Writer
 	int			batch[CLAIM_MAX];	/* claimed slots, sorted */
 	int			batch_count;
 	int			batch_next;		/* first not yet in a request */
+	char	   *packing;		/* where they are packed; NULL = never */
 	int			section;		/* of the page journal; -1 = batch is not in it */
 	int			retries;		/* since a request was done */
 	int			pause_us;		/* before the next claim; requests were refused */
@@ -143,8 +144,9 @@ create_writer(bool is_writer, int depth)
 	const int	flags = MCXT_ALLOC_ZERO | MCXT_ALLOC_NO_OOM;
 	Writer	   *writer = MemoryContextAllocExtended(context, sizeof(Writer), flags);
 	SaRequest  *requests = MemoryContextAllocExtended(context, depth * sizeof(SaRequest), flags);
+	Size		packing = is_writer ? SA_BATCH_ROOM : 0;
 	SaRequest **idle = MemoryContextAllocExtended(context, depth * sizeof(SaRequest *), flags);
-	char	   *staging = MemoryContextAllocExtended(context, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ,
+	char	   *staging = MemoryContextAllocExtended(context, (Size) (depth * SA_REQUEST_PAGES + 1) * BLCKSZ + packing,
 													 MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 
 	if (writer == NULL || requests == NULL || idle == NULL || staging == NULL)
@@ -169,6 +171,8 @@ create_writer(bool is_writer, int depth)
 		requests[i].staging = staging + (Size) i * SA_REQUEST_PAGES * BLCKSZ;
 		idle[writer->idle_count++] = &requests[i];
 	}
+	if (is_writer)
+		writer->packing = staging + (Size) depth * SA_REQUEST_PAGES * BLCKSZ;
 	me = writer;
 	return true;
 }
@@ -548,6 +552,14 @@ finish_requests(bool wait)
 	}
 }
 
+/* Should copies be packed?  A process that helps itself has no room for that. */
+static bool
+should_pack(void)
+{
+	return sa_journal_compression == SA_COMPRESSION_LZ4 ||
+		(sa_journal_compression == SA_COMPRESSION_AUTO && me->batches.packs);
+}
+
 /*
  * Write the claimed batch to the page journal, if pages go through it.  Nothing
  * of it is written to its place before.
@@ -555,7 +567,7 @@ finish_requests(bool wait)
 static void
 journal_batch(void)
 {
-	SaBatch		batch;
+	SaBatch		batch = {.room = should_pack() ? me->packing : NULL};
 	SaReserved	reserved;
 	instr_time	begun,
 				took;
@@ -575,7 +587,7 @@ journal_batch(void)
 	INSTR_TIME_SUBTRACT(took, begun);
 	/* a header alone is like a page that goes alone, and few copies say nothing of many pages */
 	if (batch.copies > me->batch_count / 2 || me->batch_count == 1)
-		sa_batches_ended(&me->batches, me->batch_count, INSTR_TIME_GET_MILLISEC(took));
+		sa_batches_ended(&me->batches, me->batch_count, batch.blocks, INSTR_TIME_GET_MILLISEC(took));
 	if (me->is_writer)
 	{
 		sa_doublewrite_set_chunk(sa_batches_limit(&me->batches));

@@ -130,7 +130,9 @@ CREATE FUNCTION smgr_atomic_journal(
     OUT pauses bigint,
     OUT repair_checked bigint,
     OUT repair_restored bigint,
-    OUT new_pages bigint)
+    OUT new_pages bigint,
+    OUT packed_pages bigint,
+    OUT written bigint)
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 
 CREATE VIEW smgr_atomic_journal AS SELECT * FROM smgr_atomic_journal();

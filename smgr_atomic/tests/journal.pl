@@ -20,7 +20,7 @@ my ($status, $said) = run_model(1, 8000);
 is($status, 0, "sound: $said");
 
 my %lives = ('forget-sync' => 5000, window => 2000);
-for my $rule (qw(repair journal-flush sync outstanding window forget forget-sync new-redo new-complete new-empty))
+for my $rule (qw(repair crc journal-flush sync outstanding window forget forget-sync new-redo new-complete new-empty))
 {
 	($status, $said) = run_model('--break', $rule, 1, $lives{$rule} // 500);
 	is($status, 1, "without \"$rule\": $said");

@@ -39,30 +39,56 @@ typedef struct Content
 	uint64		sequence;
 } Content;
 
+/* Some pages have long runs of one byte, others hardly become smaller. */
+static void
+make_page(char *page, const Content *content, int number)
+{
+	uint32		random = (uint32) content->sequence * 7919 + number;
+
+	memset(page, number, BLOCK);
+	for (int i = 0; i < BLOCK && number % 2 == 1; i++)
+		page[i] = (char) ((random = random * 1664525 + 1013904223) >> 24);
+	memcpy(page, content, sizeof(*content));
+}
+
+/* Every other batch is packed. */
 static void
 write_batch(const SaJournalSuper *super, SaRing *ring, int count, int copies)
 {
 	SaJournalEntry entries[SECTION_BLOCKS] = {0};
+	uint64		sequence = ring->next_sequence;
+	bool		packed = sequence % 2 == 0 && copies > 1;
+	uint32		start = packed ? sa_journal_packed_start(count) : BLOCK;
+	uint32		bytes = start;
 	SaRingPlace place;
-	static char block[BLOCK];
+	static uint64 room[(SECTION_BLOCKS + 1) * BLOCK / sizeof(uint64)];
+	static char page[BLOCK];
 
-	while (!sa_ring_reserve(ring, count, copies, &place))
-		sa_ring_retire(ring, 1);
+	memset(room, 0, sizeof(room));
 	for (int i = 0; i < count; i++)
 	{
-		SaJournalKey key = {1663, 1, (uint32) (place.sequence + i) % RELATIONS, i % 3, i};
-		Content		content = {{0, (uint32) place.sequence}, key, place.sequence};
+		SaJournalKey key = {1663, 1, (uint32) (sequence + i) % RELATIONS, i % 3, i};
+		Content		content = {{0, (uint32) sequence}, key, sequence};
 
-		memset(block, i, BLOCK);
-		memcpy(block, &content, sizeof(content));
-		if (i < copies)
-			memcpy(pristine + place.offset + (1 + i) * BLOCK, block, BLOCK);
+		make_page(page, &content, i);
 		entries[i].key = key;
-		entries[i].crc = sa_journal_page_crc(block);
-		entries[i].lsn = sa_journal_page_lsn(block);
+		entries[i].crc = sa_journal_page_crc(page);
+		entries[i].lsn = sa_journal_page_lsn(page);
+		if (i >= copies)
+			continue;
+		entries[i].length = BLOCK;
+		if (packed)
+			entries[i].length = sa_journal_pack(page, (char *) room + bytes);
+		else
+			memcpy((char *) room + bytes, page, BLOCK);
+		bytes += entries[i].length;
 	}
-	sa_journal_encode_header(super, SA_JOURNAL_PAGES, &place, place.sequence, entries, count, copies, block);
-	memcpy(pristine + place.offset, block, BLOCK);
+	while (!sa_ring_reserve(ring, count, sa_journal_blocks(bytes), &place))
+		sa_ring_retire(ring, 1);
+	if (place.sequence != sequence)
+		abort();
+	sa_journal_encode_header(super, SA_JOURNAL_PAGES, &place, sequence, entries, count, copies, start, room);
+	memcpy(pristine + place.offset, room, (size_t) sa_journal_blocks(bytes) * BLOCK);
 	sa_ring_done(ring, place.section, count);
 }
 
@@ -86,9 +112,9 @@ write_forget(const SaJournalSuper *super, SaRing *ring)
 	SaRingPlace place;
 	static char block[BLOCK];
 
-	while (!sa_ring_reserve(ring, 0, 0, &place))
+	while (!sa_ring_reserve(ring, 0, 1, &place))
 		sa_ring_retire(ring, 1);
-	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, place.sequence, &entry, 1, 0, block);
+	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, place.sequence, &entry, 1, 0, BLOCK, block);
 	memcpy(pristine + place.offset, block, BLOCK);
 	sa_ring_done(ring, place.section, 1);
 }
@@ -185,6 +211,7 @@ check_copy(const SaJournalCopy *copy)
 {
 	static char page[BLOCK];
 	Content		content;
+	bool		whole;
 	uint32		i = copy->key.block;
 
 	if ((copy->offset == 0) != (i >= (uint32) copies_of(copy->sequence)))
@@ -197,13 +224,23 @@ check_copy(const SaJournalCopy *copy)
 			abort();
 		return;
 	}
-	if (read_file(NULL, copy->offset, page) != 0 || sa_journal_page_crc(page) != copy->crc)
+	if (sa_journal_read_copy(read_file, NULL, copy, page, &whole) != 0 || !whole)
 		return;
 	memcpy(&content, page, sizeof(content));
 	if (memcmp(&content.key, &copy->key, sizeof(SaJournalKey)) != 0 ||
 		content.sequence != copy->sequence || content.sequence < REDO ||
 		sa_journal_page_lsn(page) != copy->lsn)
 		abort();
+}
+
+/* What a forged header says of a copy may be anything; no memory but the page's may be written. */
+static void
+read_forged(const SaJournalCopy *copy)
+{
+	static char page[BLOCK];
+	bool		whole;
+
+	(void) sa_journal_read_copy(read_file, NULL, copy, page, &whole);
 }
 
 int
@@ -223,8 +260,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (sa_journal_read_super(read_file, NULL, &super, &found) != 0 || !found)
 		return 0;
 	(void) sa_journal_scan(read_file, NULL, &super, REDO, &scan);
-	for (size_t i = 0; i < scan.count && !forged; i++)
-		check_copy(&scan.copies[i]);
+	for (size_t i = 0; i < scan.count; i++)
+	{
+		if (!forged)
+			check_copy(&scan.copies[i]);
+		else if (scan.copies[i].offset != 0)
+			read_forged(&scan.copies[i]);
+	}
 	sa_journal_scan_free(&scan);
 	return 0;
 }

@@ -244,11 +244,12 @@ fast_at_first(void)
 }
 
 /*
- * Batches to a device that writes so many pages a ms after so many ms, each, or in
- * portions of 100 ms.  Checks the size that they have most of the time.
+ * Batches to a device that writes so many blocks a ms after so many ms, each, or in
+ * portions of 100 ms.  Packed, a page takes of_page of a block.  Checks the size
+ * that they have most of the time, in blocks, and whether they are packed then.
  */
 static void
-batches(double rate, double latency, bool portions, int at_least, int at_most)
+batches(double rate, double latency, bool portions, double of_page, int at_least, int at_most, bool packed)
 {
 	Device		device = {.rate = rate, .latency = latency};
 	SaSteps		none = {0};
@@ -256,30 +257,35 @@ batches(double rate, double latency, bool portions, int at_least, int at_most)
 	double		now = 0,
 				granted = 0,
 				sum = 0;
-	int			count = 0;
+	int			count = 0,
+				packs = 0;
 
 	sa_batches_begin(&sizes, 200);
 	while (now < 60000)
 	{
 		int			pages = sa_batches_next(&sizes);
-		double		took = latency + (portions ? 0.1 : pages / rate);
+		int			blocks = sizes.packs ? (int) (pages * of_page) + 1 : pages + 1;
+		double		took = latency + (portions ? 0.1 : blocks / rate);
 
-		granted += portions ? pages / rate : 0;
+		granted += portions ? blocks / rate : 0;
 		if (granted > 100)
 		{
 			took += 100 * (int) (granted / 100);
 			granted -= 100 * (int) (granted / 100);
 		}
-		sa_batches_ended(&sizes, pages, took);
-		now += took;
 		if (now > 20000 && pages > 1)
 		{
-			sum += pages;
+			sum += blocks;
+			packs += sizes.packs;
 			count++;
 		}
+		sa_batches_ended(&sizes, pages, blocks, took);
+		now += took;
 	}
 	none.next.pages = (int) (sum / count);
 	check(sum / count >= at_least && sum / count <= at_most, "batches are as large as they should be", &none, &device);
+	none.next.pages = packs * 100 / count;
+	check(packed ? packs > count * 0.9 : packs < count * 0.1, "batches are packed where bandwidth is short", &none, &device);
 }
 
 /* A device that becomes slow after a minute, for pages alone as for batches. */
@@ -297,10 +303,10 @@ slow_for_all(double latency)
 		int			pages = sa_batches_next(&sizes);
 		double		took = (now < 60000 ? 1 : latency) + pages / device.rate;
 
-		sa_batches_ended(&sizes, pages, took);
+		sa_batches_ended(&sizes, pages, pages, took);
 		now += took;
-		none.next.pages = sizes.pages;
-		check(now < 5000 || sizes.pages > 150, "what makes all sizes slow makes batches no smaller", &none, &device);
+		none.next.pages = sizes.blocks;
+		check(now < 5000 || sizes.blocks > 150, "what makes all sizes slow makes batches no smaller", &none, &device);
 	}
 }
 
@@ -324,14 +330,22 @@ main(void)
 		short_files(io_depth);
 		both_slow(io_depth);
 	}
-	batches(2.5, 0.5, false, 8, 12);
-	batches(2.5, 12, false, 8, 12);
-	batches(2.5, 0.5, true, 8, 40);
-	batches(15, 0.5, false, 30, 70);
-	batches(15, 12, false, 30, 70);
-	batches(0.1, 1, false, 8, 8);
-	batches(100, 0.2, false, 190, 200);
-	batches(100, 20, false, 190, 200);
+	for (double of_page = 1; of_page > 0.05; of_page *= 0.6)
+	{
+		batches(2.5, 0.5, false, of_page, 8, 14, true);
+		batches(2.5, 12, false, of_page, 8, 14, true);
+		batches(2.5, 0.5, true, of_page, 7, 40, true);
+		batches(0.1, 1, false, of_page, 4, 10, true);
+		batches(100, 0.2, false, of_page, 190, 201, false);
+		batches(100, 20, false, of_page, 190, 201, false);
+	}
+	for (double of_page = 1; of_page > 0.2; of_page *= 0.6)
+	{
+		batches(8, 0.5, false, of_page, 20, 42, true);
+		batches(8, 12, false, of_page, 20, 42, true);
+	}
+	batches(15, 0.5, false, 1, 30, 70, true);
+	batches(15, 12, false, 1, 30, 70, true);
 	slow_for_all(10);
 	slow_for_all(50);
 	fast_or_not(8192, 3, 0, false);
