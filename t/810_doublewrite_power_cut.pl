@@ -1,7 +1,7 @@
 
 # Power is cut under a working server with method doublewrite, where no page
 # write is atomic: ext4, also on a disk with 512-byte sectors, and XFS without
-# reflink, with and without checksums.  (XFS's recovery leaves a metadata block alone
+# reflink, with and without checksums, with copies as they are and compressed.  (XFS's recovery leaves a metadata block alone
 # whose start is as new as its log; on a disk that tears between 512 bytes it may
 # be lost by that, whatever the server does.)  Torn pages are there after the cut and gone after
 # repair.  The control starts without repair on the same disk: damage.  (Without checksums
@@ -33,11 +33,15 @@ use constant BEYOND_A_BATCH => 1280 * 1024;
 
 sub one_cut
 {
-	my ($lab, $number, $cut, %options) = @_;
-	my $run = $lab->begin(arm => 'doublewrite', seed => $number);
+	my ($lab, $arm, $number, $cut, %options) = @_;
+	my $run = $lab->begin(arm => $arm, seed => $number);
 
 	$run->start or BAIL_OUT("the server does not start, see $run->{log}");
+	$run->value('CREATE EXTENSION smgr_atomic');
 	$run->workload;
+	SmgrAtomic::Crash::wait_for(30, sub { $run->value('SELECT packed_pages > 0 FROM smgr_atomic_journal') eq 't' })
+	  or BAIL_OUT("no copy is compressed, see $run->{log}")
+	  if $arm eq 'doublewrite-lz4';
 	$run->cut(%$cut);
 	$run->power_on;
 	$run->recover_and_verify(%options);
@@ -49,18 +53,20 @@ sub one_cut
 
 for my $place (
 	{ name => 'ext4, 512-byte sectors', fs => 'ext4', sector => 512 },
+	{ name => 'ext4, 512-byte sectors, compressed copies', fs => 'ext4', sector => 512, arm => 'doublewrite-lz4' },
 	{ name => 'XFS without reflink', fs => 'xfs', mkfs_options => '-m reflink=0' },
 	{ name => 'ext4, no checksums', fs => 'ext4', sector => 512, checksums => 0 },
 	{ name => 'ext4 data=journal', fs => 'ext4', mount_options => 'data=journal', control => 0 })
 {
 	my $name = delete $place->{name};
+	my $arm  = delete $place->{arm} // 'doublewrite';
 	my $control = delete $place->{control} // 1;
 	my $lab = SmgrAtomic::Crash->new(%$place);
 	my ($torn, $damaged) = (0, 0);
 
 	for my $i (1 .. MOST_CUTS)
 	{
-		my $run = one_cut($lab, $seed + $i, {});
+		my $run = one_cut($lab, $arm, $seed + $i, {});
 		is(join("\n", @{ $run->{problems} }), '', "$name, seed $run->{seed}: sound after repair and recovery");
 		is($run->{lost}, 0, "... none of $run->{acknowledged} acknowledged commits lost");
 		like($run->log_text, qr/page journal: [1-9]\d* batches/, '... pages were repaired from the journal')
@@ -79,7 +85,7 @@ for my $place (
 	for my $i (1 .. MOST_CUTS)
 	{
 		my %cut = $i % 2 ? (unflushed => BEYOND_A_BATCH / $lab->{sector}) : ();
-		my $run = one_cut($lab, $seed + $i, \%cut, conf => ['smgr_atomic.ignore_journal=on']);
+		my $run = one_cut($lab, $arm, $seed + $i, \%cut, conf => ['smgr_atomic.ignore_journal=on']);
 
 		$damaged += @{ $run->{problems} } > 0;
 		$run->end;

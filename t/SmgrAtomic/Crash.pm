@@ -73,6 +73,11 @@ our %arms = (
 		whole => 1
 	},
 	'doublewrite'      => { %doublewrite, title => 'smgr_atomic, page journal' },
+	'doublewrite-lz4'  => {
+		%doublewrite,
+		title => 'smgr_atomic, page journal with compressed copies',
+		conf  => [ @{ $doublewrite{conf} }, 'smgr_atomic.journal_compression=lz4' ]
+	},
 	'doublewrite-ext4' => { %doublewrite, title => 'smgr_atomic, page journal on ext4', place => { fs => 'ext4' } },
 	# (without reflink, so that nothing but the journal can help)
 	'doublewrite-xfs'  => {
