@@ -739,7 +739,7 @@ sa_doublewrite_reserve(int *slots, int count, SaBatch *batch)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	if (!shared->open)
 		result = SA_RESERVED_CLOSED;
-	else if (!sa_ring_reserve(&shared->ring, count, batch->blocks, place))
+	else if (!sa_ring_reserve(&shared->ring, count, batch->copies, batch->blocks, place))
 		result = SA_RESERVED_FULL;
 	for (int i = 0; i < count && result == SA_RESERVED; i++)
 		make_key(section_keys(place->section) + place->first_key + i, &sa_pool_slot(slots[i])->key);

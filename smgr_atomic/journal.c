@@ -355,24 +355,26 @@ newest(SaRing *ring)
 	return &ring->sections[sa_ring_section(ring, ring->live - 1)];
 }
 
+/* Packed or not, a section has no more copies than blocks: so many pages more have to be durable before it is used again. */
 static bool
-has_room(const SaRing *ring, const SaRingSection *section, uint32 pages, uint32 blocks)
+has_room(const SaRing *ring, const SaRingSection *section, uint32 pages, uint32 copies, uint32 blocks)
 {
 	return section->used_blocks + blocks <= ring->section_blocks &&
+		section->copies + copies <= ring->section_blocks &&
 		section->pages + pages <= sa_journal_section_pages(ring->section_blocks);
 }
 
 /*
- * Reserve room for a batch of so many pages and blocks, its header included; 0 pages
+ * Reserve room for a batch of so many pages, copies of them, and blocks, its header included; 0 pages
  * is a record by itself.  False: some section must be retired first.
  */
 bool
-sa_ring_reserve(SaRing *ring, int pages, uint32 blocks, SaRingPlace *place)
+sa_ring_reserve(SaRing *ring, int pages, int copies, uint32 blocks, SaRingPlace *place)
 {
 	SaRingSection *section;
 
-	Assert(pages <= sa_journal_batch_max(ring->section_blocks) && blocks >= 1 && blocks <= 1 + (uint32) pages);
-	if (ring->live == 0 || ring->sealed || !has_room(ring, newest(ring), pages, blocks))
+	Assert(pages <= sa_journal_batch_max(ring->section_blocks) && blocks >= 1 && blocks <= 1 + (uint32) copies && copies <= pages);
+	if (ring->live == 0 || ring->sealed || !has_room(ring, newest(ring), pages, copies, blocks))
 	{
 		if (ring->live == SA_JOURNAL_SECTIONS)
 			return false;
@@ -388,6 +390,7 @@ sa_ring_reserve(SaRing *ring, int pages, uint32 blocks, SaRingPlace *place)
 	place->first_key = section->pages;
 	section->used_blocks += blocks;
 	section->pages += pages;
+	section->copies += copies;
 	section->outstanding += Max(pages, 1);
 	section->end_sequence = ring->next_sequence;
 	return true;

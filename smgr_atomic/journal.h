@@ -87,6 +87,7 @@ typedef struct SaRingSection
 	uint64		end_sequence;	/* number after its last batch */
 	uint32		used_blocks;
 	uint32		pages;			/* keys kept for it */
+	uint32		copies;			/* of these pages */
 	uint32		outstanding;	/* pages and records reserved, not yet done */
 } SaRingSection;
 
@@ -152,7 +153,7 @@ extern uint64 sa_journal_page_lsn(const void *page);
 /* ring */
 extern void sa_ring_init(SaRing *ring, uint32 section_blocks);
 extern int	sa_journal_batch_max(uint32 section_blocks);
-extern bool sa_ring_reserve(SaRing *ring, int pages, uint32 blocks, SaRingPlace *place);
+extern bool sa_ring_reserve(SaRing *ring, int pages, int copies, uint32 blocks, SaRingPlace *place);
 extern void sa_ring_done(SaRing *ring, int section, uint32 count);
 extern void sa_ring_seal(SaRing *ring);
 extern int	sa_ring_retirable(const SaRing *ring);

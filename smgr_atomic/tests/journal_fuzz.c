@@ -83,7 +83,7 @@ write_batch(const SaJournalSuper *super, SaRing *ring, int count, int copies)
 			memcpy((char *) room + bytes, page, BLOCK);
 		bytes += entries[i].length;
 	}
-	while (!sa_ring_reserve(ring, count, sa_journal_blocks(bytes), &place))
+	while (!sa_ring_reserve(ring, count, copies, sa_journal_blocks(bytes), &place))
 		sa_ring_retire(ring, 1);
 	if (place.sequence != sequence)
 		abort();
@@ -112,7 +112,7 @@ write_forget(const SaJournalSuper *super, SaRing *ring)
 	SaRingPlace place;
 	static char block[BLOCK];
 
-	while (!sa_ring_reserve(ring, 0, 1, &place))
+	while (!sa_ring_reserve(ring, 0, 0, 1, &place))
 		sa_ring_retire(ring, 1);
 	sa_journal_encode_header(super, SA_JOURNAL_FORGET, &place, place.sequence, &entry, 1, 0, BLOCK, block);
 	memcpy(pristine + place.offset, block, BLOCK);

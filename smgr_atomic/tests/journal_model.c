@@ -340,7 +340,7 @@ start_batch(Batch *batch)
 	for (int i = 0; i < batch->count; i++)
 		make_image(batch->images[i], batch->pages[i], pages[batch->pages[i]].incarnation, clock_ + 1 + i);
 	lay_out(batch, roll(2) == 0);
-	if (!sa_ring_reserve(&ring, batch->count, batch->blocks, &batch->place))
+	if (!sa_ring_reserve(&ring, batch->count, batch->copies, batch->blocks, &batch->place))
 	{
 		for (int i = 0; i < batch->count; i++)
 			pages[batch->pages[i]].in_flight = false;
@@ -414,7 +414,7 @@ rebuild(int relation, int step)
 				if (pages[relation * BLOCKS + b].in_flight)
 					return false;
 			}
-			return sa_ring_reserve(&ring, 0, 1, &place);
+			return sa_ring_reserve(&ring, 0, 0, 1, &place);
 		case 1:
 			if (!breaks("forget-sync"))
 				sync_data();
