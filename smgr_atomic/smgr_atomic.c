@@ -62,7 +62,7 @@ int			sa_io_depth = 64;
 bool		sa_io_uring = true;
 char	   *sa_journal_directory = NULL;
 int			sa_journal_size = 64 * 1024;
-int			sa_journal_compression = SA_COMPRESSION_AUTO;
+int			sa_journal_compression = SA_COMPRESSION_OFF;
 bool		sa_ignore_journal = false;
 int			sa_on_unsafe_tablespace = SA_UNSAFE_ERROR;
 bool		sa_recovery_readahead = true;
@@ -162,7 +162,7 @@ define_settings(void)
 	DefineCustomEnumVariable("smgr_atomic.journal_compression",
 							 "Sets how copies in the page journal are compressed.",
 							 "\"auto\" compresses them with LZ4 while the journal's disk is short of bandwidth.",
-							 &sa_journal_compression, SA_COMPRESSION_AUTO, compression_options,
+							 &sa_journal_compression, SA_COMPRESSION_OFF, compression_options,
 							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("smgr_atomic.ignore_journal",
 							 "Starts after a crash without repair from the page journal.",
