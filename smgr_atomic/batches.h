@@ -16,7 +16,8 @@
  * at once, then nothing for 100 ms.  So the mean of SA_WINDOW_MS counts, not the time
  * of one batch.  There too the copies of pages are packed: it is worth the
  * processor's time then, and a batch has more pages in the same blocks; how many is
- * seen from those before.  Batches become larger by an eighth and smaller by half.  Every
+ * seen from those before.  As many blocks as the device could take it may never have then:
+ * the time of fewer tells what more would take.  Batches become larger by an eighth and smaller by half.  Every
  * SA_SINGLE_MS of work one page goes alone, to know what that takes; and before batches
  * become smaller once more, because the device may have become slow for all sizes.
  *
@@ -44,6 +45,7 @@ typedef struct SaBatches
 	double		slow_ms;		/* mean of a window that was slow, until a page has gone alone; 0 = none */
 	double		window_ms;
 	int			window_batches;
+	int			window_blocks;
 } SaBatches;
 
 static inline void
@@ -82,6 +84,8 @@ sa_batches_set(SaBatches *batches, int blocks)
 {
 	batches->blocks = Min(Max(blocks, SA_FEWEST_BLOCKS), batches->most);
 	batches->packs = batches->blocks <= batches->most / (batches->packs ? 2 : 4);
+	if (!batches->packs)
+		batches->of_page = 1;
 }
 
 /* A page has gone alone. */
@@ -98,11 +102,21 @@ sa_batches_single(SaBatches *batches, double ms)
 	batches->slow_ms = 0;
 }
 
+/* What a batch as large as may be would have taken in this window, in ms. */
+static inline double
+sa_batches_mean(const SaBatches *batches)
+{
+	double		mean = batches->window_ms / batches->window_batches;
+	double		larger = (double) batches->blocks * batches->window_batches / batches->window_blocks;
+
+	return batches->single_ms + (mean - batches->single_ms) * (larger > 1 && mean > batches->single_ms ? larger : 1);
+}
+
 /* A batch of so many pages, most of them with a copy, in so many blocks took "ms". */
 static inline void
 sa_batches_ended(SaBatches *batches, int pages, int blocks, double ms)
 {
-	bool		full = pages >= sa_batches_pages(batches);
+	bool		full = pages >= sa_batches_pages(batches) || (batches->packs && blocks * 2 >= batches->blocks);
 
 	batches->since_single += ms;
 	if (pages == 1)
@@ -115,14 +129,16 @@ sa_batches_ended(SaBatches *batches, int pages, int blocks, double ms)
 		return;					/* there were no more: says nothing of larger ones */
 	batches->window_ms += ms;
 	batches->window_batches++;
+	batches->window_blocks += blocks;
 	if (batches->window_ms < SA_WINDOW_MS)
 		return;
-	if (batches->window_ms / batches->window_batches > batches->single_ms + SA_BATCH_MS)
-		batches->slow_ms = batches->window_ms / batches->window_batches;
+	if (sa_batches_mean(batches) > batches->single_ms + SA_BATCH_MS)
+		batches->slow_ms = sa_batches_mean(batches);
 	else
 		sa_batches_set(batches, batches->blocks + batches->blocks / 8 + 1);
 	batches->window_ms = 0;
 	batches->window_batches = 0;
+	batches->window_blocks = 0;
 }
 
 #endif							/* SMGR_ATOMIC_BATCHES_H */

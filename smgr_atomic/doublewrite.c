@@ -541,7 +541,7 @@ sa_doublewrite_status(SaJournalStatus *status)
 	{
 		const SaRingSection *section = &shared->ring.sections[sa_ring_section(&shared->ring, i)];
 
-		status->used += (uint64) Max(section->used_blocks, section->pages / SA_JOURNAL_KEYS) * SA_JOURNAL_BLOCK;
+		status->used += (uint64) Max(Max(section->used_blocks, section->copies), section->pages / SA_JOURNAL_KEYS) * SA_JOURNAL_BLOCK;
 	}
 	status->batches = shared->batches;
 	status->pages = shared->pages;

@@ -22,6 +22,7 @@
 #define FILE_SIZE (SA_JOURNAL_RING + SA_JOURNAL_SECTIONS * SECTION_BLOCKS * BLOCK)
 #define RELATIONS 4
 #define BATCHES 40				/* then a "forget", and some more */
+#define DAMAGE 7				/* bytes of input for one */
 #define REDO 38					/* copies of batches before it are void */
 
 extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -169,7 +170,7 @@ do_damage(const uint8_t *data, size_t size)
 {
 	bool		forged = false;
 
-	for (; size >= 7; data += 7, size -= 7)
+	for (; size >= DAMAGE; data += DAMAGE, size -= DAMAGE)
 	{
 		uint32		at = (data[1] | data[2] << 8 | data[3] << 16) % FILE_SIZE;
 		uint32		other = (data[4] | data[5] << 8) % (FILE_SIZE / 512) * 512;
@@ -207,7 +208,7 @@ do_damage(const uint8_t *data, size_t size)
 }
 
 static void
-check_copy(const SaJournalCopy *copy)
+check_copy(const SaJournalCopy *copy, bool undamaged)
 {
 	static char page[BLOCK];
 	Content		content;
@@ -225,7 +226,11 @@ check_copy(const SaJournalCopy *copy)
 		return;
 	}
 	if (sa_journal_read_copy(read_file, NULL, copy, page, &whole) != 0 || !whole)
+	{
+		if (undamaged)
+			abort();
 		return;
+	}
 	memcpy(&content, page, sizeof(content));
 	if (memcmp(&content.key, &copy->key, sizeof(SaJournalKey)) != 0 ||
 		content.sequence != copy->sequence || content.sequence < REDO ||
@@ -263,7 +268,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < scan.count; i++)
 	{
 		if (!forged)
-			check_copy(&scan.copies[i]);
+			check_copy(&scan.copies[i], size < DAMAGE);
 		else if (scan.copies[i].offset != 0)
 			read_forged(&scan.copies[i]);
 	}

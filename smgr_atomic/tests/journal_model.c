@@ -205,10 +205,11 @@ static void
 make_image(char *image, int page, uint32 incarnation, uint32 version)
 {
 	uint32		lsn[2] = {0, page % 2 == 0 ? version : 0};
+	uint32		noise = version;
 
 	memset(image, 0, BLOCK);
 	for (int i = 0; i < BLOCK && page % 3 == 0; i++)
-		image[i] = (char) ((version * 40503u + i * 2654435761u) >> 13);
+		image[i] = (char) ((noise = noise * 1664525 + 1013904223) >> 24);
 	for (uint32 s = 0; s < SECTORS; s++)
 	{
 		Tag			tag = {page, incarnation, version, s};

@@ -346,6 +346,8 @@ main(void)
 	}
 	batches(15, 0.5, false, 1, 30, 70, true);
 	batches(15, 12, false, 1, 30, 70, true);
+	batches(15, 0.5, false, 0.19, 20, 70, true);
+	batches(11, 0.5, false, 0.19, 20, 45, true);
 	slow_for_all(10);
 	slow_for_all(50);
 	fast_or_not(8192, 3, 0, false);
