@@ -112,11 +112,15 @@ sa_batches_mean(const SaBatches *batches)
 	return batches->single_ms + (mean - batches->single_ms) * (larger > 1 && mean > batches->single_ms ? larger : 1);
 }
 
-/* A batch of so many pages, most of them with a copy, in so many blocks took "ms". */
+/*
+ * A batch of so many pages, most of them with a copy, took "ms".  blocks: of a packed
+ * one; else as many as pages.
+ */
 static inline void
 sa_batches_ended(SaBatches *batches, int pages, int blocks, double ms)
 {
-	bool		full = pages >= sa_batches_pages(batches) || (batches->packs && blocks * 2 >= batches->blocks);
+	bool		full = pages >= sa_batches_pages(batches) || (blocks < pages && blocks * 2 >= batches->blocks);
+	double		mean;
 
 	batches->since_single += ms;
 	if (pages == 1)
@@ -132,8 +136,9 @@ sa_batches_ended(SaBatches *batches, int pages, int blocks, double ms)
 	batches->window_blocks += blocks;
 	if (batches->window_ms < SA_WINDOW_MS)
 		return;
-	if (sa_batches_mean(batches) > batches->single_ms + SA_BATCH_MS)
-		batches->slow_ms = sa_batches_mean(batches);
+	mean = sa_batches_mean(batches);
+	if (mean > batches->single_ms + SA_BATCH_MS)
+		batches->slow_ms = mean;
 	else
 		sa_batches_set(batches, batches->blocks + batches->blocks / 8 + 1);
 	batches->window_ms = 0;

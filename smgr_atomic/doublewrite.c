@@ -702,12 +702,6 @@ pack(const int *slots, int count, SaBatch *batch)
 	return batch->blocks < 1 + (uint32) batch->copies;
 }
 
-static bool
-is_packed(const SaBatch *batch)
-{
-	return batch->start != SA_JOURNAL_BLOCK;
-}
-
 /* A batch with room in the ring counts.  Caller holds the lock. */
 static void
 count_batch(int count, const SaBatch *batch)
@@ -715,7 +709,7 @@ count_batch(int count, const SaBatch *batch)
 	shared->batches += count > 0;
 	shared->pages += count;
 	shared->new_pages += count - batch->copies;
-	shared->packed_pages += is_packed(batch) ? batch->copies : 0;
+	shared->packed_pages += sa_batch_is_packed(batch) ? batch->copies : 0;
 	shared->blocks += batch->blocks;
 }
 
@@ -780,7 +774,7 @@ sa_doublewrite_write(const int *slots, int count, const SaBatch *batch)
 {
 	SaJournalEntry entries[SA_JOURNAL_MAX_ENTRIES] = {0};
 	struct iovec iov[SA_JOURNAL_MAX_ENTRIES + 1];
-	bool		packed = is_packed(batch);
+	bool		packed = sa_batch_is_packed(batch);
 
 	for (int i = 0; i < count; i++)
 	{

@@ -35,6 +35,12 @@ typedef struct SaBatch
 	SaRingPlace place;
 } SaBatch;
 
+static inline bool
+sa_batch_is_packed(const SaBatch *batch)
+{
+	return batch->start != SA_JOURNAL_BLOCK;
+}
+
 #define SA_BATCH_ROOM ((Size) (1 + SA_JOURNAL_MAX_ENTRIES) * SA_JOURNAL_BLOCK)
 
 /* For people: now, and since start. */

@@ -587,7 +587,8 @@ journal_batch(void)
 	INSTR_TIME_SUBTRACT(took, begun);
 	/* a header alone is like a page that goes alone, and few copies say nothing of many pages */
 	if (batch.copies > me->batch_count / 2 || me->batch_count == 1)
-		sa_batches_ended(&me->batches, me->batch_count, batch.blocks, INSTR_TIME_GET_MILLISEC(took));
+		sa_batches_ended(&me->batches, me->batch_count,
+						 sa_batch_is_packed(&batch) ? (int) batch.blocks : me->batch_count, INSTR_TIME_GET_MILLISEC(took));
 	if (me->is_writer)
 	{
 		sa_doublewrite_set_chunk(sa_batches_limit(&me->batches));

@@ -245,7 +245,7 @@ fast_at_first(void)
 
 /*
  * Batches to a device that writes so many blocks a ms after so many ms, each, or in
- * portions of 100 ms.  Packed, a page takes of_page of a block.  Checks the size
+ * portions of 100 ms.  Packed, a page takes of_page of a block; 1 = they never are.  Checks the size
  * that they have most of the time, in blocks, and whether they are packed then.
  */
 static void
@@ -264,7 +264,7 @@ batches(double rate, double latency, bool portions, double of_page, int at_least
 	while (now < 60000)
 	{
 		int			pages = sa_batches_next(&sizes);
-		int			blocks = sizes.packs ? (int) (pages * of_page) + 1 : pages + 1;
+		int			blocks = sizes.packs && of_page < 1 ? (int) (pages * of_page) + 1 : pages;
 		double		took = latency + (portions ? 0.1 : blocks / rate);
 
 		granted += portions ? blocks / rate : 0;
@@ -330,22 +330,28 @@ main(void)
 		short_files(io_depth);
 		both_slow(io_depth);
 	}
-	for (double of_page = 1; of_page > 0.05; of_page *= 0.6)
+	batches(2.5, 0.5, false, 1, 8, 12, true);
+	batches(2.5, 12, false, 1, 8, 12, true);
+	batches(2.5, 0.5, true, 1, 8, 40, true);
+	batches(15, 0.5, false, 1, 30, 70, true);
+	batches(15, 12, false, 1, 30, 70, true);
+	batches(0.1, 1, false, 1, 8, 8, true);
+	batches(100, 0.2, false, 1, 190, 200, false);
+	batches(100, 20, false, 1, 190, 200, false);
+	for (double of_page = 0.6; of_page > 0.05; of_page *= 0.6)
 	{
 		batches(2.5, 0.5, false, of_page, 8, 14, true);
 		batches(2.5, 12, false, of_page, 8, 14, true);
 		batches(2.5, 0.5, true, of_page, 7, 40, true);
 		batches(0.1, 1, false, of_page, 4, 10, true);
-		batches(100, 0.2, false, of_page, 190, 201, false);
-		batches(100, 20, false, of_page, 190, 201, false);
+		batches(100, 0.2, false, of_page, 190, 200, false);
+		batches(100, 20, false, of_page, 190, 200, false);
 	}
-	for (double of_page = 1; of_page > 0.2; of_page *= 0.6)
+	for (double of_page = 0.6; of_page > 0.2; of_page *= 0.6)
 	{
 		batches(8, 0.5, false, of_page, 20, 42, true);
 		batches(8, 12, false, of_page, 20, 42, true);
 	}
-	batches(15, 0.5, false, 1, 30, 70, true);
-	batches(15, 12, false, 1, 30, 70, true);
 	batches(15, 0.5, false, 0.19, 20, 70, true);
 	batches(11, 0.5, false, 0.19, 20, 45, true);
 	slow_for_all(10);
